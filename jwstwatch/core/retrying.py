@@ -1,0 +1,49 @@
+"""What kind of failure it was, and when to try again. A retry is a value, never a sleep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class FailureKind(StrEnum):
+    """Why a file did not arrive."""
+
+    ARCHIVE = "archive"
+    """The archive is down or in trouble: 5xx, HTML for data, a reset, a time-out, 429."""
+    MISSING = "missing"
+    """404 or 410: listed, but not to be had."""
+    UNAUTHORISED = "unauthorised"
+    """401 or 403."""
+    CONTENT = "content"
+    """The bytes came and are not what they should be."""
+    REFUSED = "refused"
+    """Any other answer that trying again at once does not mend (another 4xx, a bad redirect)."""
+    STORAGE = "storage"
+    """The local disk said no; this stops the whole root."""
+    LOCAL = "local"
+    """Something foreign stands at the file's path (a link, a folder)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failed attempt: `message` is a sentence for the user, `retry_after` seconds the archive asked for."""
+
+    kind: FailureKind
+    message: str
+    retry_after: float | None = None
+
+
+FIRST_DELAY = timedelta(minutes=5)
+LONGEST_DELAY = timedelta(days=1)
+
+
+def next_attempt(failure: Failure, *, attempts: int, now: datetime) -> datetime:
+    """Return when to try again after `attempts` failed ones: 5 min, doubling, at most a day."""
+    delay = min(FIRST_DELAY * 2 ** min(max(attempts - 1, 0), 20), LONGEST_DELAY)
+    if failure.kind in (FailureKind.MISSING, FailureKind.REFUSED):
+        delay = max(delay, timedelta(hours=1))
+    if failure.retry_after is not None:
+        delay = max(delay, min(timedelta(seconds=failure.retry_after), LONGEST_DELAY))
+    return now + delay

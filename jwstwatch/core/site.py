@@ -1,0 +1,86 @@
+"""What the pages show, as values: made by the store, written by `pages`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from jwstwatch.core.model import FileState, Observation
+
+Keyword = str | int | float | bool | None
+"""The value of a FITS header keyword."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSettings:
+    """The columns and thumbnails of one proposal's page (the `webpage_*` parameters, united)."""
+
+    columns: tuple[str, ...]
+    """webpage_cols4table: product columns, FITS keywords, file types with a thumbnail."""
+    thumbnails: tuple[str, ...]
+    """webpage_level12_jpgs: jpg types, `_rate.jpg`."""
+    keywords: tuple[str, ...]
+    """webpage_fitskeys2table."""
+    sort_by: tuple[str, ...]
+    figure_width: int | None = None
+    figure_height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFile:
+    """One file of a proposal: `path` and `thumbnail` are relative to the root, with `/`."""
+
+    name: str
+    path: str
+    uri: str
+    filetype: str
+    obs_id: str
+    obsid: int | None
+    parent_obsid: int | None
+    obsnum: int | None
+    calib_level: int | None
+    product_type: str | None
+    size: int | None
+    """Bytes on disk, or as listed where the file is not there."""
+    state: FileState
+    reason: str | None = None
+    revision: int = 1
+    changed_at: datetime | None = None
+    thumbnail: str | None = None
+    keywords: Mapping[str, Keyword] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalSummary:
+    """One line of the index page."""
+
+    proposal: int
+    title: str | None
+    principal_investigator: str | None
+    instruments: tuple[str, ...]
+    observations: int
+    counts: Mapping[FileState, int]
+    bytes_present: int
+    last_arrival: datetime | None
+    thumbnail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposalView:
+    """Everything that the page of one proposal shows."""
+
+    summary: ProposalSummary
+    observations: tuple[Observation, ...]
+    files: tuple[PageFile, ...]
+    settings: PageSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteView:
+    """A root's site: the proposals whose pages are to be written, and a line for every one it has."""
+
+    root: Path
+    proposals: tuple[ProposalView, ...]
+    index: tuple[ProposalSummary, ...]

@@ -1,0 +1,129 @@
+"""Writing to disk so that a reader never sees half a file, and names that stay where they belong."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from jwstwatch.errors import StorageError, UnsafePathError
+
+NAME_LIMIT = 255
+"""Bytes in one path component, the limit of every common file system."""
+
+# "." + name + "." + revision + ".part" must still fit.
+_ROOM_FOR_PARTIAL = 24
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
+    """Put `content` at `path`, whole and durable, or leave what was there; missing folders are made.
+
+    The file gets the modes of the umask (or `mode`), so that a team can read what a daemon wrote.
+    """
+    with translate_storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(stream.fileno(), (0o666 & ~current_umask()) if mode is None else mode)
+                os.fsync(stream.fileno())
+            durable_replace(Path(temporary), path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+
+def write_if_changed(path: Path, content: bytes) -> bool:
+    """Write `content` only where it differs from what lies there; True where it was written."""
+    with contextlib.suppress(FileNotFoundError), translate_storage_errors(path):
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return False
+    write_atomically(path, content)
+    return True
+
+
+def durable_replace(source: Path, target: Path) -> None:
+    """Rename `source` over `target` and make the folder's entry durable."""
+    os.replace(source, target)
+    sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of `folder` durable (a file system that cannot is left as it is)."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)
+
+
+def current_umask() -> int:
+    """Return the process's umask without touching it (setting it would race with other threads)."""
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    except OSError:
+        pass
+    return 0o022
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can be one file name below a folder, or raise `UnsafePathError`."""
+    if not name or name in (".", ".."):
+        raise UnsafePathError(f"{name!r} is no file name")
+    if "/" in name or "\\" in name:
+        raise UnsafePathError(f"{name!r} holds a path separator")
+    if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in name):
+        raise UnsafePathError(f"{name!r} holds a control character")
+    try:
+        encoded = name.encode()
+    except UnicodeEncodeError:
+        raise UnsafePathError(f"{name!r} cannot be written as a file name") from None
+    if len(encoded) > NAME_LIMIT - _ROOM_FOR_PARTIAL:
+        raise UnsafePathError(f"{name[:40]!r}... is {len(encoded)} bytes long, too long for a file name")
+    return name
+
+
+def join_safely(root: Path, relative: str) -> Path:
+    """Return `root/relative` where every component of `relative` is a safe name."""
+    parts = relative.split("/")
+    for part in parts:
+        check_name(part)
+    return root.joinpath(*parts)
+
+
+_STORAGE_HINTS = {
+    errno.ENOSPC: ("is full", "Free some space there; the next run goes on where this one stopped."),
+    errno.EDQUOT: ("is over its disk quota", "Raise the quota or free some space there."),
+    errno.EROFS: ("is read-only", "Mount it for writing."),
+    errno.EACCES: ("may not be written by this user", "Check the owner and the modes of the folder."),
+    errno.EPERM: ("may not be written by this user", "Check the owner and the modes of the folder."),
+    errno.EIO: ("reports input/output errors", "Check the disk and the system log."),
+    errno.ESTALE: ("is a stale network mount", "Mount it again."),
+    errno.ENOTDIR: ("is not a folder", "A file stands where a folder is needed; move it away."),
+    errno.ENODEV: ("is gone", "Mount it again."),
+    errno.ENXIO: ("is gone", "Mount it again."),
+    errno.EMFILE: ("cannot be opened: too many open files", "Raise the limit on open files (ulimit -n)."),
+}
+
+
+@contextlib.contextmanager
+def translate_storage_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says of local storage into a `StorageError` with a hint."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _STORAGE_HINTS:
+            raise
+        what, hint = _STORAGE_HINTS[error.errno]
+        raise StorageError(f"{path} {what}", hint=hint) from error
