@@ -145,3 +145,10 @@ class CancelledError(JwstwatchError):
 
     exit_code = ExitCode.INTERRUPTED
     kind = "cancelled"
+
+
+class ContentError(JwstwatchError):
+    """A file's bytes are not what its name promises: cut, garbled, or an HTML page."""
+
+    exit_code = ExitCode.FILES_FAILED
+    kind = "content"
