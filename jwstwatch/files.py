@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,21 +21,23 @@ _ROOM_FOR_PARTIAL = 24
 def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Put `content` at `path`, whole and durable, or leave what was there; missing folders are made.
 
-    The file gets the modes of the umask (or `mode`), so that a team can read what a daemon wrote.
+    The file gets the modes of the umask (or `mode`), so that a team can read what a daemon wrote. Its
+    temporary name is always the same: what a kill left is overwritten, not heaped up. Two processes must
+    therefore not write one path at the same time (`locked` serialises them).
     """
     with translate_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
+        temporary = temporary_name(path)
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with open(temporary, "wb", opener=_open_afresh) as stream:
                 stream.write(content)
                 stream.flush()
-                os.fchmod(stream.fileno(), (0o666 & ~current_umask()) if mode is None else mode)
+                if mode is not None:
+                    os.fchmod(stream.fileno(), mode)
                 os.fsync(stream.fileno())
-            durable_replace(Path(temporary), path)
+            durable_replace(temporary, path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
 
 
@@ -43,9 +45,44 @@ def write_if_changed(path: Path, content: bytes) -> bool:
     """Write `content` only where it differs from what lies there; True where it was written."""
     with contextlib.suppress(FileNotFoundError), translate_storage_errors(path):
         if path.stat().st_size == len(content) and path.read_bytes() == content:
+            temporary_name(path).unlink(missing_ok=True)
             return False
     write_atomically(path, content)
     return True
+
+
+def temporary_name(path: Path) -> Path:
+    """Return where a file is written before it takes its name."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _open_afresh(path: str, flags: int) -> int:
+    # Somebody's link must not lead the write elsewhere.
+    with contextlib.suppress(FileNotFoundError):
+        if Path(path).is_symlink():
+            os.unlink(path)
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the advisory lock of an existing file; yields False where another process has it (no `wait`).
+
+    A file system without locks is taken as unlocked: there the state's own claims must do.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.EBADF, errno.EINVAL):
+                raise
+        yield True
+    finally:
+        os.close(handle)
 
 
 def durable_replace(source: Path, target: Path) -> None:

@@ -28,7 +28,7 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One failed attempt: `message` is a sentence for the user, `retry_after` seconds the archive asked for."""
+    """One failed attempt: `message` is a sentence for the user, `retry_after` the seconds asked for."""
 
     kind: FailureKind
     message: str
@@ -41,7 +41,8 @@ LONGEST_DELAY = timedelta(days=1)
 
 def next_attempt(failure: Failure, *, attempts: int, now: datetime) -> datetime:
     """Return when to try again after `attempts` failed ones: 5 min, doubling, at most a day."""
-    delay = min(FIRST_DELAY * 2 ** min(max(attempts - 1, 0), 20), LONGEST_DELAY)
+    doubled: int = 1 << min(max(attempts - 1, 0), 20)
+    delay = min(FIRST_DELAY * doubled, LONGEST_DELAY)
     if failure.kind in (FailureKind.MISSING, FailureKind.REFUSED):
         delay = max(delay, timedelta(hours=1))
     if failure.retry_after is not None:

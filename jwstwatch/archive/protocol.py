@@ -1,0 +1,56 @@
+"""What this program needs of an archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from jwstwatch.core.model import ListingRow, Observation
+from jwstwatch.core.query import ObservationQuery
+
+
+class LogInStatus(StrEnum):
+    """What the archive made of the token."""
+
+    ANONYMOUS = "anonymous"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogIn:
+    """The outcome of a log-in; `user` is the name that the archive gives for an accepted token."""
+
+    status: LogInStatus
+    user: str | None = None
+
+
+class Archive(Protocol):
+    """An archive of JWST data. One thread at a time asks.
+
+    Every question raises `ArchiveTimeoutError` where a smaller one may succeed, `RejectedQueryError` where
+    the archive refuses the question itself, `AuthenticationError` where it refuses the token,
+    `IncompleteListingError` where the answer cannot be shown to be whole, `CancelledError` where somebody
+    asked the run to stop, and `ArchiveError` for any other trouble. No message holds the token.
+    """
+
+    def observations(self, query: ObservationQuery) -> list[Observation]:
+        """Return the whole answer, one `Observation` for each `obs_id`, or raise."""
+        ...
+
+    def products(self, obsids: Sequence[int]) -> list[ListingRow]:
+        """Return every listing row of the observations with these CAOM numbers, or raise.
+
+        A product is listed once for each observation that lists it; exact repetitions may be left in.
+        """
+        ...
+
+    def log_in(self) -> LogIn:
+        """Try the token there is; a rejected one is not sent again, so public data can still be asked."""
+        ...
+
+    def download_url(self, uri: str) -> str:
+        """Return the address of the product whose data URI is `uri`."""
+        ...

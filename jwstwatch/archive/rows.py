@@ -1,0 +1,157 @@
+"""From one row of CAOM JSON to our own types. The archive's ways of saying nothing all become None.
+
+Sources: the field lists of `Mast.Caom.Filtered` and `Mast.Caom.Products`, and recorded rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jwstwatch.core.model import ListingRow, Observation
+
+log = logging.getLogger(__name__)
+
+Row = Mapping[str, Any]
+
+_ABSENT_TEXT = frozenset({"", "--", "null"})
+# What the archive's own tables put where a number is missing; no column here has it as a value.
+_ABSENT_NUMBER = -999.0
+_LARGEST = 2**63 - 1
+_DIGITS = re.compile(r"[-+]?[0-9]{1,19}", re.ASCII)
+
+
+def read_observations(rows: Iterable[Row]) -> list[Observation]:
+    """Return one `Observation` for each `obs_id`; of several rows an executed and a newer one counts."""
+    chosen: dict[str, Observation] = {}
+    unusable = 0
+    for row in rows:
+        observation = _observation(row)
+        if observation is None:
+            unusable += 1
+            continue
+        other = chosen.get(observation.obs_id)
+        if other is None or _rank(observation) > _rank(other):
+            chosen[observation.obs_id] = observation
+    if unusable:
+        log.warning("%d observations were listed without a name or a number and are left out", unusable)
+    return list(chosen.values())
+
+
+def read_listing(rows: Iterable[Row]) -> list[ListingRow]:
+    """Return a `ListingRow` for every row that names a product."""
+    listed = []
+    unusable = 0
+    for row in rows:
+        product = _listing_row(row)
+        if product is None:
+            unusable += 1
+        else:
+            listed.append(product)
+    if unusable:
+        log.warning("%d products were listed without an address or a number and are left out", unusable)
+    return listed
+
+
+def _observation(row: Row) -> Observation | None:
+    obs_id, obsid = text(row.get("obs_id")), whole_number(row.get("obsid"))
+    if obs_id is None or obsid is None:
+        return None
+    return Observation(
+        obs_id=obs_id,
+        obsid=obsid,
+        proposal=whole_number(row.get("proposal_id")),
+        instrument_name=text(row.get("instrument_name")),
+        target_name=text(row.get("target_name")),
+        filters=text(row.get("filters")),
+        dataproduct_type=text(row.get("dataproduct_type")),
+        calib_level=whole_number(row.get("calib_level")),
+        t_min=real_number(row.get("t_min")),
+        t_max=real_number(row.get("t_max")),
+        t_exptime=real_number(row.get("t_exptime")),
+        t_obs_release=real_number(row.get("t_obs_release")),
+        data_rights=text(row.get("dataRights")),
+        proposal_pi=text(row.get("proposal_pi")),
+        obs_title=text(row.get("obs_title")),
+        s_ra=real_number(row.get("s_ra")),
+        s_dec=real_number(row.get("s_dec")),
+        columns={name: plain(value) for name, value in row.items() if name != "_selected_"},
+    )
+
+
+def _listing_row(row: Row) -> ListingRow | None:
+    uri, obsid = text(row.get("dataURI")), whole_number(row.get("obsID"))
+    if uri is None or obsid is None:
+        return None
+    parent = whole_number(row.get("parent_obsid"))
+    size = whole_number(row.get("size"))
+    name = text(row.get("productFilename")) or uri.rsplit("/", 1)[-1]
+    return ListingRow(
+        uri=uri,
+        name=name,
+        obs_id=text(row.get("obs_id")) or "",
+        obsid=obsid,
+        parent_obsid=obsid if parent is None else parent,
+        size=size if size is not None and size >= 0 else None,
+        proposal=whole_number(row.get("proposal_id")),
+        prvversion=text(row.get("prvversion")),
+        calib_level=whole_number(row.get("calib_level")),
+        dataproduct_type=text(row.get("dataproduct_type")),
+        type=text(row.get("type")),
+        product_type=text(row.get("productType")),
+        subgroup=text(row.get("productSubGroupDescription")),
+        description=text(row.get("description")),
+        data_rights=text(row.get("dataRights")),
+        filters=text(row.get("filters")),
+        project=text(row.get("project")),
+    )
+
+
+def _rank(observation: Observation) -> tuple[bool, int]:
+    return (not observation.planned, observation.obsid)
+
+
+def text(value: object) -> str | None:
+    """Return `value` as text, None where it says nothing."""
+    if value is None or isinstance(value, (dict, list)):
+        return None
+    stripped = (value if isinstance(value, str) else str(value)).strip()
+    return None if stripped.lower() in _ABSENT_TEXT else stripped
+
+
+def whole_number(value: object) -> int | None:
+    """Return `value` as a whole number, also from `254258482.0` and `"01345"`; None where it is none."""
+    if type(value) is int:
+        return value if value != _ABSENT_NUMBER and -_LARGEST <= value <= _LARGEST else None
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return whole_number(int(value))
+    number = real_number(value)
+    if number is None or not number.is_integer() or abs(number) > 2**53:
+        return None
+    return int(number)
+
+
+def real_number(value: object) -> float | None:
+    """Return `value` as a finite number; None where it is none."""
+    if value is None or isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number != _ABSENT_NUMBER else None
+
+
+def plain(value: object) -> object:
+    """Return a column's value as text, number or flag; None where it says nothing."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return value if real_number(value) is not None else None
+    if isinstance(value, (dict, list)):
+        return json.dumps(value)
+    return None if value is None or text(value) is None else value

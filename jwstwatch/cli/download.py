@@ -1,0 +1,61 @@
+"""`jwstwatch download`: fetch what a query selects, once; what arrives is recorded like a profile's files."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jwstwatch.cli import one_off, output, profile_options, progress, query, session
+from jwstwatch.cli.run_now import describe, run_document
+from jwstwatch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from jwstwatch.config import Profile
+
+EXAMPLE = "jwstwatch download --propID 1138 --obsnums 4 --filetypes jpg fits --makewebpages"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare an option for every parameter."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    profile_options.add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Run the typed query as a profile of its own, from its floor."""
+    from jwstwatch.core.model import Trigger
+    from jwstwatch.sync import story
+    from jwstwatch.sync.context import Options
+
+    settings = session.load_settings(arguments)
+    profile = named(one_off.typed_profile(arguments, settings))
+    one_off.require_anything(profile)
+    one_off.check_columns(profile)
+    if profile.parameters.skipdownload:
+        return query.run(arguments)
+    with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
+        with progress.reporter(quiet=arguments.json) as report:
+            context = session.make_context(
+                settings,
+                store,
+                stop=stopper.event,
+                report=report,
+                profiles={**settings.profiles, profile.name: profile},
+            )
+            result = story.run(profile, context=context, trigger=Trigger.ONE_OFF, options=Options(full=True))
+        if arguments.json:
+            output.print_json({"runs": [run_document(result.record)]})
+        else:
+            print(describe(result.record))
+        return stopper.exit_code or result.exit_code
+
+
+def named(profile: Profile) -> Profile:
+    """Give a one-off query a name of its own, the same for the same words; no saved profile can have it."""
+    from jwstwatch.core.parameters import written
+
+    words = json.dumps(written(profile.parameters), sort_keys=True, default=str)
+    return replace(profile, name=f"one-off:{hashlib.sha256(words.encode()).hexdigest()[:12]}")

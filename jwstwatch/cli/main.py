@@ -1,0 +1,141 @@
+"""The program: find the command, run it, and turn every foreseen failure into one clear sentence."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
+
+from jwstwatch import __version__
+from jwstwatch.cli import output
+from jwstwatch.errors import ConfigurationError, ExitCode, JwstwatchError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run-now": ("run_now", "bring profiles up to date now"),
+    "status": ("status", "show how profiles, files, roots and the daemon stand"),
+    "query": ("query", "show what a query finds and selects, without fetching or recording"),
+    "download": ("download", "fetch what a query selects, once, without a profile"),
+    "why": ("why", "tell everything about one file name: rule, state, history, last error"),
+    "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
+    "config": ("config", "check the configuration, or show what is in effect"),
+    "daemon": ("daemon", "run every enabled profile on its schedule"),
+    "demo": ("demo", "show the whole program at work on an archive in a box"),
+}
+"""Each command with its module and its line in `--help`; only the one that is run is imported."""
+
+_PROGRAM = "jwstwatch"
+
+
+def run() -> NoReturn:
+    """Run the program and end the process with its exit code."""
+    code = main(sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    raise SystemExit(int(code))
+
+
+def main(words: Sequence[str]) -> ExitCode:
+    """Carry out a command line; every failure is told, none is raised."""
+    parser, arguments = _parse(words)
+    if arguments is None:
+        parser.print_help()
+        return ExitCode.DONE
+    output.prepare(arguments)
+    try:
+        code: ExitCode = arguments.module.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`).
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except JwstwatchError as error:
+        return _tell(error, arguments)
+    except KeyboardInterrupt:
+        output.complain("interrupted", hint="What arrived is kept; the next run goes on from there.")
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback unless asked for
+        return _tell_bug(error, arguments)
+    return code
+
+
+def _parse(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace | None]:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Keeps a local copy of the JWST data a team cares about complete and current.",
+        epilog="`jwstwatch COMMAND --help` describes a command. Start with: jwstwatch demo",
+    )
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    for name, (module, text) in COMMANDS.items():
+        if name == chosen:
+            _add_command(commands, name, importlib.import_module(f"jwstwatch.cli.{module}"), text)
+        else:
+            commands.add_parser(name, help=text, add_help=False)
+    arguments = parser.parse_args(words)
+    return parser, arguments if hasattr(arguments, "module") else None
+
+
+def _add_command(commands: argparse._SubParsersAction, name: str, module: ModuleType, text: str) -> None:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"Example: {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-c",
+        "--config",
+        "--configfile",
+        type=Path,
+        metavar="FILE",
+        help="configuration file: jwstwatch.yaml or an old jwst_query.cfg",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="say more (-vv: also what libraries say)"
+    )
+    parser.add_argument(
+        "--allow-network-state",
+        action="store_true",
+        help="use an SQLite state on a network file system at your own risk",
+    )
+    module.add_options(parser)
+    parser.set_defaults(module=module, command=name)
+
+
+def _tell(error: JwstwatchError, arguments: argparse.Namespace) -> ExitCode:
+    if arguments.verbose:
+        traceback.print_exc()
+    problems = error.problems if isinstance(error, ConfigurationError) else ()
+    if getattr(arguments, "json", False):
+        report = {"kind": error.kind, "message": error.message, "hint": error.hint}
+        output.print_json({"error": report, **({"problems": list(problems)} if problems else {})})
+        return error.exit_code
+    if problems and problems != (error.message,):
+        for problem in problems:
+            output.complain(problem)
+    else:
+        output.complain(error.message)
+    if error.hint:
+        output.hint(error.hint)
+    return error.exit_code
+
+
+def _tell_bug(error: Exception, arguments: argparse.Namespace) -> ExitCode:
+    if arguments.verbose:
+        traceback.print_exc()
+    message = f"this should not happen: {type(error).__name__}: {error}"
+    text = "Run it again with -v and report what it prints."
+    if getattr(arguments, "json", False):
+        output.print_json({"error": {"kind": "bug", "message": message, "hint": text}})
+    else:
+        output.complain(message, hint=text)
+    return ExitCode.BUG

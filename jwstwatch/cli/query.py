@@ -1,0 +1,42 @@
+"""`jwstwatch query`: show what a query finds and selects. Nothing is fetched or recorded."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+from jwstwatch.cli import one_off, output, profile_options, progress, session
+from jwstwatch.errors import ExitCode
+
+EXAMPLE = "jwstwatch query --propID 1410 --lookbacktime 3 --sca a1 a2"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare an option for every parameter."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    profile_options.add_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Ask, select, and print the three tables."""
+    from jwstwatch.sync.asking_once import find
+
+    settings = session.load_settings(arguments)
+    profile = one_off.typed_profile(arguments, settings)
+    one_off.require_anything(profile)
+    one_off.check_columns(profile)
+    token = session.find_token(settings)
+    with session.stoppable() as stopper, progress.reporter(quiet=arguments.json) as report:
+        archive = session.open_archive(settings, token=token.value if token else None, stop=stopper.event)
+        found = find(profile, archive, report=report, now=datetime.now(UTC))
+    one_off.print_tables(profile, found, as_json=arguments.json)
+    one_off.save_tables(profile, found)
+    if not found.observations and not arguments.json:
+        output.complain("no observation matches the query", hint=_why_empty(profile.explicit("lookbacktime")))
+    return ExitCode.DONE
+
+
+def _why_empty(lookback_typed: bool) -> str:
+    if lookback_typed:
+        return "A longer --lookbacktime or another --instrument may find some."
+    return "It looks back one day unless --propID, --lookbacktime or --date_select says otherwise."

@@ -1,0 +1,155 @@
+"""`jwstwatch run-now`: one sync of some or all profiles, here and now."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jwstwatch.cli import output, progress, session
+from jwstwatch.errors import BusyError, ExitCode, JwstwatchError, UsageError, first_exit_code
+
+if TYPE_CHECKING:
+    from jwstwatch.config import Profile, Settings
+    from jwstwatch.store.runs import RunRecord
+    from jwstwatch.sync.context import Context
+
+EXAMPLE = "jwstwatch run-now ers-1345"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare which profiles, and how thoroughly."""
+    parser.add_argument(
+        "profiles", nargs="*", metavar="PROFILE", help="only these (default: all enabled ones)"
+    )
+    parser.add_argument("--full", action="store_true", help="ask for everything again, as at the first run")
+    parser.add_argument(
+        "--force", action="store_true", help="try failed files now, whenever their next attempt would be"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Run the profiles one after the other; one that fails does not keep the next from running."""
+    settings = session.load_settings(arguments)
+    profiles = chosen(settings, arguments.profiles)
+    with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
+        with progress.reporter(quiet=arguments.json) as report:
+            context = session.make_context(settings, store, stop=stopper.event, report=report)
+            results = []
+            for profile in profiles:
+                if stopper.event.is_set():
+                    break
+                report.step(f"{profile.name}: running")
+                results.append(_run(profile, context, arguments))
+        if arguments.json:
+            output.print_json({"runs": [document for document, _, _ in results]})
+        else:
+            print("\n".join(text for _, text, _ in results))
+        return stopper.exit_code or first_exit_code(code for _, _, code in results)
+
+
+def chosen(settings: Settings, names: Sequence[str]) -> list[Profile]:
+    """Return the profiles that were named, else every enabled one, or say that there is none."""
+    if names:
+        return [settings.profile(name) for name in dict.fromkeys(names)]
+    enabled = [profile for profile in settings.profiles.values() if profile.parameters.enabled]
+    if not enabled:
+        where = f"in {settings.path}" if settings.path else "(no configuration file was found)"
+        raise UsageError(
+            f"there is no enabled profile {where}",
+            hint="Write one: see docs/configuration.md, or try `jwstwatch demo`.",
+        )
+    return enabled
+
+
+def _run(
+    profile: Profile, context: Context, arguments: argparse.Namespace
+) -> tuple[dict[str, object], str, ExitCode]:
+    from jwstwatch.core.model import Trigger
+    from jwstwatch.sync import story
+    from jwstwatch.sync.context import Options
+
+    options = Options(full=arguments.full, force=arguments.force)
+    try:
+        result = story.run(profile, context=context, trigger=Trigger.MANUAL, options=options)
+    except BusyError as error:
+        return busy_document(profile.name, error), describe_error(profile.name, error), error.exit_code
+    return run_document(result.record), describe(result.record), result.exit_code
+
+
+def run_document(record: RunRecord) -> dict[str, object]:
+    """Return a run as the JSON contract has it."""
+    counts = record.counts
+    error = None
+    if record.error_kind:
+        error = {"kind": record.error_kind, "message": record.error_message, "hint": record.error_hint or ""}
+    return {
+        "profile": record.profile,
+        "run_id": record.id,
+        "trigger": record.trigger.value,
+        "outcome": record.outcome.value if record.outcome else None,
+        "started_at": output.iso(record.started_at),
+        "finished_at": output.iso(record.finished_at),
+        "observations": counts.observations,
+        "products": counts.products,
+        "downloaded": counts.downloaded,
+        "unchanged": counts.unchanged,
+        "withheld": counts.withheld,
+        "failed": counts.failed,
+        "waiting": counts.waiting,
+        "bytes": counts.bytes,
+        "pages": counts.pages,
+        "error": error,
+    }
+
+
+def busy_document(profile: str, error: JwstwatchError) -> dict[str, object]:
+    """Return a run that could not begin in the shape of one that did."""
+    document: dict[str, object] = {
+        "profile": profile,
+        "run_id": None,
+        "trigger": "manual",
+        "outcome": "failed",
+    }
+    document |= {"started_at": None, "finished_at": None}
+    document |= dict.fromkeys(
+        ["observations", "products", "downloaded", "unchanged", "withheld", "failed", "waiting", "bytes", "pages"], 0
+    )
+    return document | {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
+
+
+def describe_error(profile: str, error: JwstwatchError) -> str:
+    """Say in a line or two why a run could not begin."""
+    message = error.message if error.message.startswith(profile) else f"{profile}: {error.message}"
+    return f"{message}\n  {error.hint}" if error.hint else message
+
+
+def describe(record: RunRecord) -> str:
+    """Say in a few lines what a run did."""
+    counts = record.counts
+    outcome = record.outcome.value if record.outcome else "running"
+    if not counts.downloaded and counts.unchanged and not record.error_kind:
+        did = f"nothing new; {counts.unchanged} files unchanged"
+    else:
+        did = f"{counts.downloaded} downloaded ({output.size(counts.bytes)}), {counts.unchanged} unchanged"
+    rest = [
+        f"{count} {name}"
+        for name, count in (
+            ("withheld", counts.withheld),
+            ("failed", counts.failed),
+            ("waiting", counts.waiting),
+        )
+        if count
+    ]
+    pages = f"{counts.pages} page files written" if counts.pages else "pages unchanged"
+    line = (
+        f"{record.profile}: {outcome}: {', '.join([did, *rest])}; {counts.observations} observations; {pages}"
+    )
+    if record.error_message:
+        line += f"\n  {record.error_message}"
+        if record.error_hint:
+            line += f"\n  {record.error_hint}"
+    elif counts.failed:
+        line += "\n  `jwstwatch why NAME` tells why a file failed and when it is tried again."
+    return line

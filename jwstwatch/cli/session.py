@@ -1,0 +1,112 @@
+"""What the commands open: settings, state, archive, token; and how they hear that they should stop."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from jwstwatch.cli import output
+from jwstwatch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from jwstwatch.archive.protocol import Archive
+    from jwstwatch.config import Profile, Settings
+    from jwstwatch.config.secrets import Token
+    from jwstwatch.store.store import Store
+    from jwstwatch.sync.context import Context, Reporter
+
+
+def load_settings(arguments: argparse.Namespace) -> Settings:
+    """Read the configuration that the command line and the environment name."""
+    from jwstwatch.config import load
+
+    settings = load(arguments.config, environ=os.environ, folder=Path.cwd())
+    for warning in settings.warnings:
+        output.complain(f"warning: {warning}")
+    return settings
+
+
+def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bool) -> Store:
+    """Open the state; with `upgrade` an older one is brought up to date first."""
+    from jwstwatch.store.store import open_store
+
+    return open_store(settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state)
+
+
+def find_token(settings: Settings) -> Token | None:
+    """Return the token there is for the configured archive, if any."""
+    from jwstwatch.config.secrets import find_token as find
+
+    return find(os.environ, server=settings.mast.server)
+
+
+def open_archive(settings: Settings, *, token: str | None, stop: threading.Event | None = None) -> Archive:
+    """Return the archive that `mast.server` names."""
+    from jwstwatch.archive.mast import MastArchive
+
+    return MastArchive(settings.mast.server, timeout=settings.mast.timeout, token=token, stop=stop)
+
+
+def make_context(
+    settings: Settings,
+    store: Store,
+    *,
+    stop: threading.Event,
+    report: Reporter,
+    profiles: Mapping[str, Profile] | None = None,
+) -> Context:
+    """Put together what a run needs."""
+    from jwstwatch.sync.context import Context
+
+    token = find_token(settings)
+    value = token.value if token else None
+    return Context(
+        store=store,
+        archive=open_archive(settings, token=value, stop=stop),
+        mast=settings.mast,
+        profiles=settings.profiles if profiles is None else profiles,
+        token=value,
+        stop=stop,
+        report=report,
+    )
+
+
+class Stopper:
+    """Set by SIGINT and SIGTERM: the run ends soon and in good order; a second SIGINT ends it at once."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.signal: int | None = None
+
+    @property
+    def exit_code(self) -> ExitCode | None:
+        """The exit code that the signal asks for, None where there was none."""
+        if self.signal is None:
+            return None
+        return ExitCode.TERMINATED if self.signal == signal.SIGTERM else ExitCode.INTERRUPTED
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """Note the signal; ask to stop."""
+        if self.event.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+        self.event.set()
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[Stopper]:
+    """Yield a `Stopper` that hears signals until the block ends."""
+    stopper = Stopper()
+    before = {number: signal.signal(number, stopper.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopper
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

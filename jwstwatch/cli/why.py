@@ -1,0 +1,219 @@
+"""`jwstwatch why NAME`: for any file name, everything that is known and decided about it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from jwstwatch.cli import output, session
+from jwstwatch.core import naming
+from jwstwatch.errors import ExitCode, JwstwatchError
+
+if TYPE_CHECKING:
+    from jwstwatch.config import Settings
+    from jwstwatch.core.products import Product
+    from jwstwatch.core.selection import Verdict
+    from jwstwatch.store.reports import FileReport, ProductReport
+    from jwstwatch.store.store import Store
+
+EXAMPLE = "jwstwatch why jw01345001001_02101_00001_nrca1_rate.fits"
+
+
+class _UnknownNameError(JwstwatchError):
+    exit_code = ExitCode.USAGE
+    kind = "unknown_file"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the name."""
+    parser.add_argument("name", metavar="NAME", help="a file name; a path or a data URI will do")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Tell what the state, the rules of every profile and the name itself say."""
+    settings = session.load_settings(arguments)
+    name = arguments.name.rstrip("/").rpartition("/")[2]
+    with session.open_state(arguments, settings, upgrade=True) as store:
+        reports = store.reports.product(name)
+        if not reports:
+            raise _unknown(name, store)
+        verdicts = [_verdicts(settings, report) for report in reports]
+        when = _next_checks(settings, store)
+    if arguments.json:
+        output.print_json({"products": [_document(*pair) for pair in zip(reports, verdicts, strict=True)]})
+    else:
+        print("\n\n".join(_text(*pair, when) for pair in zip(reports, verdicts, strict=True)))
+    return ExitCode.DONE
+
+
+def _unknown(name: str, store: Store) -> JwstwatchError:
+    parsed = naming.parse(name)
+    told = f"proposal {parsed.proposal}" if parsed.proposal else "not a JWST file name"
+    if parsed.obsnum:
+        told += f", observation {parsed.obsnum}"
+    similar = store.reports.names_like(parsed.exposure_key or name.partition(".")[0], limit=3)
+    hint = f"Known: {', '.join(similar)}." if similar else "`jwstwatch run-now` asks the archive again."
+    return _UnknownNameError(f"no profile's query has listed {name} so far ({told})", hint=hint)
+
+
+def _verdicts(settings: Settings, report: ProductReport) -> dict[str, Verdict]:
+    """Judge the product by the present rules of every profile, from the rows the archive listed."""
+    from jwstwatch.core.selection import judge
+    from jwstwatch.sync.rules import selection_rules
+
+    product = _product(report)
+    return {
+        name: judge(product, selection_rules(profile.parameters))
+        for name, profile in settings.profiles.items()
+    }
+
+
+def _product(report: ProductReport) -> Product:
+    from jwstwatch.core.model import EXCLUSIVE
+    from jwstwatch.core.products import Product
+
+    return Product(
+        uri=report.uri,
+        name=report.name,
+        parsed=naming.parse(report.name),
+        rows=report.rows,
+        proposal=report.proposal,
+        obsnum=report.obsnum,
+        filetype=naming.parse(report.name).filetype,
+        size=report.size,
+        exclusive=any(row.data_rights == EXCLUSIVE for row in report.rows),
+    )
+
+
+def _next_checks(settings: Settings, store: Store) -> dict[str, str]:
+    """Say for each profile when its next run is due, as far as a schedule tells."""
+    from datetime import UTC, datetime
+
+    from jwstwatch.daemon.schedule import next_run
+
+    now = datetime.now(UTC)
+    last = store.runs.last(list(settings.profiles))
+    found = {}
+    for name, profile in settings.profiles.items():
+        started = last[name].started_at if name in last else None
+        due = next_run(profile.parameters, last_started_at=started, now=now)
+        found[name] = f"next run due {output.iso(due)}" if due else "runs by hand only"
+    return found
+
+
+def _text(report: ProductReport, verdicts: dict[str, Verdict], when: dict[str, str]) -> str:
+    parsed = naming.parse(report.name)
+    lines = [output.emphasised(report.name)]
+    lines += _section("name", _facts_of_name(parsed))
+    lines += _section(
+        "archive",
+        [
+            report.uri,
+            f"revision {report.revision}; first listed {output.iso(report.first_seen_at)}, "
+            f"changed {output.iso(report.changed_at)}",
+            f"listed size {output.size(report.size)}" if report.size is not None else "no size listed",
+            *[f"{name} {value}" for name, value in sorted(report.facts.items())],
+            *_row_lines(report),
+        ],
+    )
+    lines += _section(
+        "rules",
+        [
+            f"{name}: {'kept' if verdict.kept else 'skipped'}. {verdict.reason} ({when[name]})"
+            for name, verdict in verdicts.items()
+        ],
+    )
+    lines += _section("files", [line for file in report.files for line in _file_lines(file)])
+    lines += _section(
+        "history",
+        [
+            f"{output.iso(event.at)}  {event.kind}" + (f": {event.detail}" if event.detail else "")
+            for event in report.events
+        ],
+    )
+    return "\n".join(lines)
+
+
+def _section(title: str, lines: Sequence[str]) -> list[str]:
+    if not lines:
+        return [f"{title:8}  nothing"]
+    return [f"{title if number == 0 else '':8}  {line}" for number, line in enumerate(lines)]
+
+
+def _facts_of_name(parsed: naming.ProductName) -> list[str]:
+    facts = [
+        ("form", parsed.form.value),
+        ("proposal", parsed.proposal),
+        ("observation", parsed.obsnum),
+        ("visit", parsed.visit),
+        ("detector", parsed.detector),
+        ("candidate", parsed.candidate),
+        ("suffix", parsed.suffix),
+    ]
+    return [", ".join(f"{label} {value}" for label, value in facts if value is not None)]
+
+
+def _row_lines(report: ProductReport, most: int = 5) -> list[str]:
+    lines = []
+    for row in report.rows[:most]:
+        facts = [f"obsID {row.obsid}", f"parent {row.parent_obsid}", row.obs_id]
+        facts += [f"level {row.calib_level}"] if row.calib_level is not None else []
+        facts += [f"pipeline {row.prvversion}"] if row.prvversion else []
+        facts += [row.data_rights] if row.data_rights else []
+        lines.append("listed as " + ", ".join(facts))
+    if len(report.rows) > most:
+        lines.append(f"and {len(report.rows) - most} more rows")
+    return lines
+
+
+def _file_lines(file: FileReport) -> list[str]:
+    state = f"{file.state.value}" + (f" ({file.reason})" if file.reason else "")
+    lines = [str(file.path), f"  {state}, since {output.iso(file.changed_at)}"]
+    if file.profiles:
+        lines.append(f"  wanted by {', '.join(file.profiles)}")
+    if file.sha256:
+        lines.append(f"  revision {file.revision}, {file.size} bytes, SHA-256 {file.sha256}")
+    if file.note:
+        lines.append(f"  {file.note}")
+    if file.last_error:
+        lines.append(f"  last error after {file.attempts} attempts: {file.last_error}")
+    if file.next_attempt_at:
+        lines.append(f"  next attempt not before {output.iso(file.next_attempt_at)}")
+    return lines
+
+
+def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, object]:
+    return {
+        "name": report.name,
+        "uri": report.uri,
+        "revision": report.revision,
+        "facts": dict(report.facts),
+        "first_seen_at": output.iso(report.first_seen_at),
+        "changed_at": output.iso(report.changed_at),
+        "rules": {
+            name: {"kept": verdict.kept, "rule": verdict.rule, "reason": verdict.reason}
+            for name, verdict in verdicts.items()
+        },
+        "files": [
+            {
+                "path": str(file.path),
+                "state": file.state.value,
+                "reason": file.reason,
+                "size": file.size,
+                "sha256": file.sha256,
+                "revision": file.revision,
+                "changed_at": output.iso(file.changed_at),
+                "attempts": file.attempts,
+                "last_error": file.last_error,
+                "next_attempt_at": output.iso(file.next_attempt_at),
+                "profiles": list(file.profiles),
+            }
+            for file in report.files
+        ],
+        "history": [
+            {"at": output.iso(event.at), "kind": event.kind, "detail": event.detail, "path": event.path}
+            for event in report.events
+        ],
+    }

@@ -1,0 +1,81 @@
+"""Where a product lies below its root: `[PPPPP][/obsnumNN][/jpg]/name`, and which names may lie there."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from jwstwatch.core.products import Product
+from jwstwatch.errors import UnsafePathError
+
+NAME_LIMIT = 255
+"""Bytes in one path component, the limit of every common file system."""
+
+# A name is lengthened for its partial (".NAME.REVISION.part") and its thumbnail ("NAME.TN.jpg").
+_ROOM = 24
+# Control and format characters, halves of surrogate pairs, line and paragraph separators.
+_FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+UNKNOWN_PROPOSAL = "unknown"
+UNKNOWN_OBSERVATION = "NA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutRules:
+    """The parameters of the same names; without any, a product lies in `PPPPP/obsnumNN`."""
+
+    skip_propID2outsubdir: bool = False  # noqa: N815 - the users' name for it
+    obsnum2outsubdir: bool = True
+    propIDs_obsnum2outsubdir: AbstractSet[int] = frozenset()  # noqa: N815
+    """Proposals that get observation folders although `obsnum2outsubdir` is off."""
+    jpg_separate_subdir: bool = False
+
+
+def relative_path(product: Product, rules: LayoutRules) -> str:
+    """Return the product's path below its root, with `/` between the components.
+
+    Raises UnsafePathError where the product's name cannot be a file name.
+    """
+    name = safe_name(product.name)
+    folders: list[str] = []
+    if not rules.skip_propID2outsubdir:
+        folders.append(proposal_folder(product.proposal))
+    if rules.obsnum2outsubdir or product.proposal in rules.propIDs_obsnum2outsubdir:
+        folders.append(observation_folder(product.obsnum))
+    if rules.jpg_separate_subdir and name.lower().endswith(".jpg"):
+        folders.append("jpg")
+    return "/".join((*folders, name))
+
+
+def proposal_folder(proposal: int | None) -> str:
+    """Return `01409`, or `unknown`."""
+    return UNKNOWN_PROPOSAL if proposal is None or proposal < 0 else f"{proposal:05d}"
+
+
+def observation_folder(obsnum: int | None) -> str:
+    """Return `obsnum03`, or `NA`."""
+    return UNKNOWN_OBSERVATION if obsnum is None or obsnum < 0 else f"obsnum{obsnum:02d}"
+
+
+def thumbnail_name(name: str) -> str:
+    """Return the name of the small copy of a preview: `x_rate.jpg` becomes `x_rate.TN.jpg`."""
+    stem, dot, extension = name.rpartition(".")
+    return f"{stem}.TN.{extension}" if dot else f"{name}.TN.jpg"
+
+
+def safe_name(name: str) -> str:
+    """Return `name` if it can be one file name below a folder, or raise UnsafePathError.
+
+    Names that begin with a dot are refused too: they are this program's own (markers, partials).
+    """
+    if not name or name.startswith("."):
+        raise UnsafePathError(f"{name!r} is no name for a product's file")
+    if "/" in name or "\\" in name:
+        raise UnsafePathError(f"{name!r} holds a path separator")
+    if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in name):
+        raise UnsafePathError(f"{name!r} holds a control character")
+    length = len(name.encode())
+    if length > NAME_LIMIT - _ROOM:
+        raise UnsafePathError(f"{name[:40]!r}... is {length} bytes long, too long for a file name")
+    return name

@@ -1,0 +1,157 @@
+"""kept x known x on disk x now -> what is to be done for one path, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from jwstwatch.core.model import FileState
+
+
+class Action(StrEnum):
+    """What a path needs."""
+
+    NOTHING = "nothing"
+    FETCH = "fetch"
+    ADOPT = "adopt"
+    """A file without a record stands there: check it, and record it where it is sound."""
+
+
+class DiskKind(StrEnum):
+    """What stands at a path."""
+
+    FILE = "file"
+    LINK = "link"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class OnDisk:
+    """What `lstat` says of a path; `size` in bytes."""
+
+    kind: DiskKind
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A kept product at the path it belongs to, as the archive has it now."""
+
+    revision: int
+    filetype: str
+    calib_level: int | None
+    exclusive: bool
+    listed_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the state knows of the path."""
+
+    state: FileState
+    revision: int | None = None
+    """Revision of the copy on disk; None where there is none, or it is not known."""
+    size: int | None = None
+    """Bytes of the verified copy."""
+    reason: str | None = None
+    next_attempt_at: datetime | None = None
+    declined: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The row that the plan gets: `priority` is ascending, smaller first."""
+
+    action: Action
+    state: FileState
+    reason: str | None
+    priority: int
+
+
+NO_TOKEN = "no token"
+NOT_AUTHORISED = "not authorised"
+TOKEN_REJECTED = "token rejected"
+
+_HAS_COPY = (FileState.PRESENT, FileState.STALE, FileState.GONE)
+
+_REPLACEMENT = 1000
+"""Added for a file whose old revision is still readable: new data come first."""
+
+
+def plan(target: Target, known: Known | None, on_disk: OnDisk | None, *, has_token: bool) -> Decision:
+    """Decide what one path needs. After everything it asks for succeeded, it asks for nothing."""
+    rank = priority(target)
+    if known is not None and known.declined:
+        return Decision(action=Action.NOTHING, state=known.state, reason=known.reason, priority=rank)
+    if on_disk is not None and on_disk.kind is not DiskKind.FILE:
+        what = "a link" if on_disk.kind is DiskKind.LINK else "something that is no file"
+        return Decision(
+            action=Action.NOTHING,
+            state=FileState.FAILED,
+            reason=f"{what} stands at its path and is left alone",
+            priority=rank,
+        )
+    if known is not None and known.state in _HAS_COPY and on_disk is not None:
+        return _plan_for_copy(target, known, on_disk, rank)
+    if on_disk is not None and (known is None or known.state not in _HAS_COPY):
+        return Decision(
+            action=Action.ADOPT,
+            state=FileState.WANTED,
+            reason="found on disk without a record",
+            priority=rank,
+        )
+    return _plan_for_absent(target, known, rank, has_token=has_token)
+
+
+def _plan_for_copy(target: Target, known: Known, on_disk: OnDisk, rank: int) -> Decision:
+    if known.size is not None and on_disk.size != known.size:
+        reason = f"{on_disk.size} of {known.size} bytes on disk"
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason=reason, priority=rank)
+    if known.revision != target.revision:
+        return Decision(
+            action=Action.FETCH,
+            state=FileState.STALE,
+            reason="the archive has a newer revision",
+            priority=rank + _REPLACEMENT,
+        )
+    return Decision(action=Action.NOTHING, state=FileState.PRESENT, reason=None, priority=rank)
+
+
+def _plan_for_absent(target: Target, known: Known | None, rank: int, *, has_token: bool) -> Decision:
+    if target.exclusive and not has_token:
+        return Decision(action=Action.NOTHING, state=FileState.WITHHELD, reason=NO_TOKEN, priority=rank)
+    if known is None:
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason="new", priority=rank)
+    if known.state in _HAS_COPY:
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason="missing on disk", priority=rank)
+    reason = _freed(target, known)
+    if reason is not None:
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason=reason, priority=rank)
+    return Decision(action=Action.FETCH, state=known.state, reason=known.reason, priority=rank)
+
+
+def _freed(target: Target, known: Known) -> str | None:
+    """Say what took the obstacle away that kept a file from being fetched."""
+    if known.state is FileState.WITHHELD and not target.exclusive:
+        return "released"
+    if known.state is FileState.WITHHELD and known.reason in (NO_TOKEN, TOKEN_REJECTED):
+        return "a token is there"
+    if known.state is FileState.FAILED and known.next_attempt_at is None:
+        return "its path is free again"
+    return None
+
+
+_SMALL = (".jpg", ".png", ".json", ".csv", ".ecsv", ".txt")
+_LARGE = ("_uncal.fits", "_ramp.fits", "_dark.fits")
+
+
+def priority(target: Target) -> int:
+    """Rank a file within its run: previews and tables, level 3, calibrated, then raw."""
+    if target.filetype.endswith(_SMALL):
+        return 100
+    if target.calib_level is not None and target.calib_level >= 3:
+        return 200
+    if target.filetype.endswith(_LARGE):
+        return 400
+    return 300

@@ -1,0 +1,41 @@
+"""When a profile runs next."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from jwstwatch.core.status import next_interval_run
+
+if TYPE_CHECKING:
+    from jwstwatch.core.parameters import Parameters
+
+
+def next_run(parameters: Parameters, *, last_started_at: datetime | None, now: datetime) -> datetime | None:
+    """Return when a profile is due, None for one that rests or is run by hand.
+
+    An interval counts from the last run's start, so a restart neither repeats a run nor skips one. A cron
+    time that passed while nobody was there is due at once.
+    """
+    if not parameters.enabled:
+        return None
+    if parameters.cron is not None:
+        trigger = cron_trigger(parameters)
+        since = last_started_at if last_started_at is not None else now
+        due: datetime | None = trigger.get_next_fire_time(
+            None, since.astimezone(ZoneInfo(parameters.timezone))
+        )
+        if due is not None and last_started_at is not None and due <= last_started_at:
+            due = trigger.get_next_fire_time(due, due)
+        return None if due is None else max(due.astimezone(UTC), now)
+    if parameters.every is None:
+        return None
+    return next_interval_run(every=parameters.every, last_started_at=last_started_at, now=now)
+
+
+def cron_trigger(parameters: Parameters) -> Any:
+    """Return APScheduler's trigger for a profile's `cron` in its time zone."""
+    from apscheduler.triggers.cron import CronTrigger
+
+    return CronTrigger.from_crontab(parameters.cron, timezone=ZoneInfo(parameters.timezone))

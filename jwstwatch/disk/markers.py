@@ -1,0 +1,99 @@
+"""A root's identity. A missing disk is not an empty one: its marker tells the two apart."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from pathlib import Path
+
+from jwstwatch.errors import RootMissingError, StorageError
+from jwstwatch.files import sync_folder, translate_storage_errors
+
+MARKER = ".jwstwatch-root"
+
+
+def marker_path(root: Path) -> Path:
+    """Return where a root's marker lies."""
+    return root / MARKER
+
+
+def establish(root: Path, *, expected: str | None, files: int) -> str:
+    """Return the identity of the folder `root`, writing a marker at its first use.
+
+    `expected` is the identity the state has for this path, `files` how many copies it knows there. Where
+    it knows any and the marker is absent or another, nothing may be concluded from what the folder holds:
+    `RootMissingError`.
+    """
+    with translate_storage_errors(root):
+        found = read(root)
+        if found is None and files == 0:
+            root.mkdir(parents=True, exist_ok=True)
+            found = _create(root, expected or str(uuid.uuid4()))
+    if found is None:
+        raise RootMissingError(
+            f"{root} is not the output folder that {files} known files lie in: its marker {MARKER} is missing",
+            hint=_ways_on(root),
+        )
+    if expected is not None and found != expected and files:
+        raise RootMissingError(
+            f"{root} is another output folder than the one that {files} known files lie in",
+            hint=_ways_on(root),
+        )
+    return found
+
+
+def is_mounted(root: Path, identity: str) -> bool:
+    """True where the folder is there and is the one that the state means."""
+    try:
+        return read(root) == identity
+    except (OSError, StorageError):
+        return False
+
+
+def read(root: Path) -> str | None:
+    """Return the identity in a folder's marker, None where there is no (sound) one."""
+    try:
+        content = marker_path(root).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        return None
+    try:
+        identity = json.loads(content)["root"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return identity if isinstance(identity, str) else None
+
+
+def _create(root: Path, identity: str) -> str:
+    """Write the marker unless another process was quicker; return what stands there then."""
+    content = json.dumps(
+        {"root": identity, "what": "jwstwatch keeps JWST files below this folder; do not delete this file"}
+    )
+    temporary = root / f"{MARKER}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            stream.write(content + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        if read(root) is None:
+            # Garbage (a kill in mid-write of an older kind) may be replaced, a sound marker never.
+            marker_path(root).unlink(missing_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, marker_path(root))
+    except PermissionError:
+        # A file system without hard links.
+        os.replace(temporary, marker_path(root))
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(root)
+    return read(root) or identity
+
+
+def _ways_on(root: Path) -> str:
+    return (
+        f"Is its disk mounted? If the folder moved: `jwstwatch root move OLD {root}`. "
+        f"If it is right that the files are gone: `jwstwatch root accept {root}`."
+    )

@@ -1,0 +1,373 @@
+"""What the archive listed: observations, products, and the pairs of both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+
+from jwstwatch.core.dates import to_mjd
+from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
+from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
+from jwstwatch.core.naming import parse
+from jwstwatch.core.products import Product
+from jwstwatch.store import bulk, events, tables
+from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
+
+_OBSERVATION_COLUMNS = tuple(field.name for field in fields(Observation) if field.name != "columns")
+_PAIR_COLUMNS = tuple(
+    field.name for field in fields(ListingRow) if field.name not in ("uri", "name", "proposal")
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedProduct:
+    """A product as the state now has it; `revision` counts the contents it has had."""
+
+    id: int
+    revision: int
+    obsnum: int | None
+
+
+class Listings:
+    """The observation, product and listing tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record_observations(
+        self, profile: str, observations: Sequence[Observation], *, now: datetime, everything: bool
+    ) -> None:
+        """Keep what an observation query returned.
+
+        A new or changed observation, and with `everything` each of them, has its product list asked for.
+        """
+        by_id = {observation.obs_id: observation for observation in observations}
+        with self._database.write() as connection:
+            known = _rows_by(connection, tables.observation, "obs_id", by_id)
+            new, changed = _compare_observations(by_id, known)
+            ids = {obs_id: row.id for obs_id, row in known.items()}
+            ids.update(_insert_observations(connection, new, now))
+            for observation in changed:
+                values = _observation_values(observation) | {"last_seen_at": now}
+                connection.execute(
+                    update(tables.observation).where(tables.observation.c.id == ids[observation.obs_id]),
+                    values,
+                )
+            self._note_interest(
+                connection,
+                profile,
+                found=ids.values(),
+                again=ids.values() if everything else [ids[observation.obs_id] for observation in changed],
+            )
+            proposals = {observation.proposal for observation in (*new, *changed)}
+            mark_pages_due_for_proposals(connection, proposals)
+
+    def _note_interest(
+        self, connection: Connection, profile: str, *, found: Iterable[int], again: Iterable[int]
+    ) -> None:
+        rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in found]
+        bulk.upsert(connection, tables.interest, rows, update=())
+        for chunk in bulk.chunks(again):
+            connection.execute(
+                update(tables.interest)
+                .where(tables.interest.c.profile == profile, tables.interest.c.observation_id.in_(chunk))
+                .values(products_checked_at=None)
+            )
+
+    def due_observations(
+        self, profile: str, *, now: datetime, settle: timedelta, recheck: timedelta
+    ) -> list[int]:
+        """Return the `obsid` of each known observation whose product list is wanted now, oldest first.
+
+        Wanted are those never listed, unsettled ones (younger than `settle`, or with files that are
+        missing or were released), and those last listed longer than `recheck` ago.
+        """
+        observation, interest = tables.observation, tables.interest
+        query = (
+            select(observation.c.obsid)
+            .join(interest, interest.c.observation_id == observation.c.id)
+            .where(
+                interest.c.profile == profile,
+                or_(observation.c.calib_level.is_(None), observation.c.calib_level != PLANNED),
+                or_(
+                    interest.c.products_checked_at.is_(None),
+                    interest.c.products_checked_at <= now - recheck,
+                    observation.c.t_max > to_mjd(now - settle),
+                    and_(observation.c.t_max.is_(None), observation.c.t_min > to_mjd(now - settle)),
+                    _has_unsettled_files(to_mjd(now)),
+                ),
+            )
+            .order_by(
+                interest.c.products_checked_at.is_not(None), interest.c.products_checked_at, observation.c.id
+            )
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+    def observations(self, obsids: Collection[int]) -> dict[int, Observation]:
+        """Return the known observations with these numbers, by number."""
+        found = {}
+        with self._database.read() as connection:
+            for row in _rows_by(connection, tables.observation, "obsid", obsids).values():
+                found[row.obsid] = observation_of(row)
+        return found
+
+    def count_observations(self, profile: str) -> int:
+        """Return how many observations the profile's query has found so far."""
+        with self._database.read() as connection:
+            return len(
+                connection.execute(
+                    select(tables.interest.c.observation_id).where(tables.interest.c.profile == profile)
+                ).all()
+            )
+
+    def record_products(
+        self, run_id: int, products: Sequence[Product], *, now: datetime
+    ) -> dict[str, RecordedProduct]:
+        """Keep what product lists returned; a contradicted fact raises the product's revision.
+
+        Every copy of a product whose revision rose becomes stale in the same transaction.
+        """
+        by_uri = {product.uri: product for product in products}
+        with self._database.write() as connection:
+            known = _rows_by(connection, tables.product, "uri", by_uri)
+            pairs = pairs_of(connection, [row.id for row in known.values()])
+            recorded = _insert_products(connection, [p for p in products if p.uri not in known], now)
+            for uri, row in known.items():
+                recorded[uri] = _update_product(
+                    connection, row, by_uri[uri], pairs.get(row.id, {}), run_id=run_id, now=now
+                )
+            _record_pairs(connection, by_uri, recorded, pairs)
+            revised = [
+                recorded[uri].id for uri, row in known.items() if recorded[uri].revision != row.revision
+            ]
+            _make_stale(connection, revised, now)
+        return recorded
+
+    def wanted_products(self, profile: str, product_ids: Collection[int]) -> dict[int, Product]:
+        """Return those of the products that the profile wants so far, each with every row known of it."""
+        want, product = tables.want, tables.product
+        found: dict[int, Product] = {}
+        with self._database.read() as connection:
+            for ids in bulk.chunks(product_ids):
+                query = (
+                    select(product)
+                    .join(want, want.c.product_id == product.c.id)
+                    .where(want.c.profile == profile, product.c.id.in_(ids))
+                )
+                rows = {row.id: row for row in connection.execute(query)}
+                pairs = pairs_of(connection, list(rows))
+                found.update({key: product_of(row, list(pairs[key].values())) for key, row in rows.items()})
+        return found
+
+    def mark_checked(self, profile: str, obsids: Collection[int], *, now: datetime) -> None:
+        """Note that the product lists of these observations were whole, and what they need is planned."""
+        interest, observation = tables.interest, tables.observation
+        with self._database.write() as connection:
+            for chunk in bulk.chunks(obsids):
+                listed = select(observation.c.id).where(observation.c.obsid.in_(chunk))
+                connection.execute(
+                    update(interest)
+                    .where(interest.c.profile == profile, interest.c.observation_id.in_(listed))
+                    .values(products_checked_at=now)
+                )
+
+
+def _has_unsettled_files(now_mjd: float) -> Any:
+    """An observation has files that are missing, or withheld though their release has passed."""
+    listing, file, observation = tables.listing, tables.file, tables.observation
+    return exists(
+        select(file.c.id)
+        .join(listing, listing.c.product_id == file.c.product_id)
+        .where(
+            listing.c.parent_obsid == observation.c.obsid,
+            ~file.c.declined,
+            or_(
+                file.c.state == FileState.FAILED.value,
+                and_(file.c.state == FileState.WITHHELD.value, observation.c.t_obs_release <= now_mjd),
+            ),
+        )
+    )
+
+
+def _rows_by(connection: Connection, table: Any, column: str, keys: Iterable[Any]) -> dict[Any, Row[Any]]:
+    found = {}
+    for chunk in bulk.chunks(keys):
+        for row in connection.execute(select(table).where(table.c[column].in_(chunk))):
+            found[getattr(row, column)] = row
+    return found
+
+
+def _compare_observations(
+    listed: Mapping[str, Observation], known: Mapping[str, Row[Any]]
+) -> tuple[list[Observation], list[Observation]]:
+    new = [observation for obs_id, observation in listed.items() if obs_id not in known]
+    changed = [
+        observation
+        for obs_id, observation in listed.items()
+        if obs_id in known and observation_of(known[obs_id]) != observation
+    ]
+    return new, changed
+
+
+def _observation_values(observation: Observation) -> dict[str, Any]:
+    return {name: getattr(observation, name) for name in _OBSERVATION_COLUMNS}
+
+
+def observation_of(row: Row[Any]) -> Observation:
+    """Return the observation that a row of the observation table is."""
+    return Observation(**{name: getattr(row, name) for name in _OBSERVATION_COLUMNS})
+
+
+def product_of(row: Row[Any], pairs: Sequence[Row[Any]]) -> Product:
+    """Return the product that a row of the product table and its listing rows are."""
+    return Product(
+        uri=row.uri,
+        name=row.name,
+        parsed=parse(row.name),
+        rows=tuple(listing_row_of(row, pair) for pair in pairs),
+        proposal=row.proposal,
+        obsnum=row.obsnum,
+        filetype=row.filetype,
+        size=row.size,
+        exclusive=row.exclusive,
+    )
+
+
+def listing_row_of(product: Row[Any], pair: Row[Any]) -> ListingRow:
+    """Return the listing row that a pair of the listing table is."""
+    stated = {name: getattr(pair, name) for name in _PAIR_COLUMNS}
+    return ListingRow(uri=product.uri, name=product.name, proposal=product.proposal, **stated)
+
+
+def _insert_observations(
+    connection: Connection, observations: Sequence[Observation], now: datetime
+) -> dict[str, int]:
+    if not observations:
+        return {}
+    rows = [
+        _observation_values(observation) | {"first_seen_at": now, "last_seen_at": now}
+        for observation in observations
+    ]
+    table = tables.observation
+    inserted = connection.execute(table.insert().returning(table.c.obs_id, table.c.id), rows)
+    return {row.obs_id: row.id for row in inserted}
+
+
+def pairs_of(
+    connection: Connection, product_ids: Sequence[int]
+) -> dict[int, dict[tuple[int, int], Row[Any]]]:
+    """Return the listing rows of products, by product and (parent_obsid, obsid)."""
+    found: dict[int, dict[tuple[int, int], Row[Any]]] = defaultdict(dict)
+    table = tables.listing
+    for chunk in bulk.chunks(product_ids):
+        for row in connection.execute(select(table).where(table.c.product_id.in_(chunk))):
+            found[row.product_id][(row.parent_obsid, row.obsid)] = row
+    return found
+
+
+def _insert_products(
+    connection: Connection, products: Sequence[Product], now: datetime
+) -> dict[str, RecordedProduct]:
+    if not products:
+        return {}
+    rows = [
+        {
+            "uri": product.uri,
+            "name": product.name,
+            "proposal": product.proposal,
+            "obsnum": product.obsnum,
+            "filetype": product.filetype,
+            "size": product.size,
+            "exclusive": product.exclusive,
+            "revision": 1,
+            "first_seen_at": now,
+            "changed_at": now,
+        }
+        for product in products
+    ]
+    table = tables.product
+    inserted = connection.execute(table.insert().returning(table.c.uri, table.c.id, table.c.obsnum), rows)
+    return {row.uri: RecordedProduct(id=row.id, revision=1, obsnum=row.obsnum) for row in inserted}
+
+
+def _update_product(
+    connection: Connection,
+    row: Row[Any],
+    product: Product,
+    pairs: Mapping[tuple[int, int], Row[Any]],
+    *,
+    run_id: int,
+    now: datetime,
+) -> RecordedProduct:
+    known = {
+        key: PairFacts(size=pair.size, prvversion=pair.prvversion, revision=pair.revision)
+        for key, pair in pairs.items()
+    }
+    found = listing_contradictions(known, product.rows, revision=row.revision)
+    values: dict[str, Any] = {}
+    if found:
+        values = {"revision": row.revision + 1, "changed_at": now, "facts": None}
+        events.record(connection, [_revision_event(row.id, found, run_id)], now=now)
+    for name in ("size", "exclusive", "proposal"):
+        listed = getattr(product, name)
+        if listed is not None and listed != getattr(row, name):
+            values[name] = listed
+    if row.obsnum is None and product.obsnum is not None:
+        values["obsnum"] = product.obsnum
+    if values:
+        connection.execute(update(tables.product).where(tables.product.c.id == row.id).values(values))
+        mark_pages_due_for_products(connection, [row.id])
+    return RecordedProduct(
+        id=row.id, revision=values.get("revision", row.revision), obsnum=values.get("obsnum", row.obsnum)
+    )
+
+
+def _revision_event(product_id: int, found: Sequence[Contradiction], run_id: int) -> events.Event:
+    return events.Event(
+        product_id=product_id, run_id=run_id, kind="revised", detail="; ".join(map(str, found))
+    )
+
+
+def _record_pairs(
+    connection: Connection,
+    products: Mapping[str, Product],
+    recorded: Mapping[str, RecordedProduct],
+    pairs: Mapping[int, Mapping[tuple[int, int], Row[Any]]],
+) -> None:
+    rows = []
+    for uri, product in products.items():
+        entry = recorded[uri]
+        known = pairs.get(entry.id, {})
+        for listed in product.rows:
+            before = known.get((listed.parent_obsid, listed.obsid))
+            values = {name: getattr(listed, name) for name in _PAIR_COLUMNS}
+            if before is not None and before.revision == entry.revision:
+                # A fact that is missing today keeps the value it was last stated with.
+                values["size"] = listed.size if listed.size is not None else before.size
+                values["prvversion"] = listed.prvversion or before.prvversion
+                if all(getattr(before, name) == value for name, value in values.items()):
+                    continue
+            rows.append(values | {"product_id": entry.id, "revision": entry.revision})
+    bulk.upsert(connection, tables.listing, rows)
+
+
+def _make_stale(connection: Connection, product_ids: Sequence[int], now: datetime) -> None:
+    for chunk in bulk.chunks(product_ids):
+        connection.execute(
+            update(tables.file)
+            .where(tables.file.c.product_id.in_(chunk), tables.file.c.state == FileState.PRESENT.value)
+            .values(
+                state=FileState.STALE.value,
+                reason="the archive has a newer revision",
+                attempts=0,
+                next_attempt_at=None,
+                changed_at=now,
+            )
+        )

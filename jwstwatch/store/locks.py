@@ -1,0 +1,114 @@
+"""Locks that vanish with their process: one daemon per state, one migration at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+
+from jwstwatch import __version__
+from jwstwatch.errors import BusyError
+from jwstwatch.store.engine import Database, sqlite_path
+from jwstwatch.store.liveness import own_mark
+
+
+@contextlib.contextmanager
+def exclusive(database: Database, purpose: str) -> Iterator[None]:
+    """Hold the state's lock for `purpose` ("daemon", "migration"), or raise `BusyError` naming who has it."""
+    path = sqlite_path(database.engine.url)
+    if path is not None:
+        with _file_lock(path.with_name(f"{path.name}.{purpose}.lock"), purpose):
+            yield
+    elif database.is_sqlite:
+        yield  # a state in memory belongs to this process alone
+    else:
+        with _advisory_lock(database, purpose):
+            yield
+
+
+@contextlib.contextmanager
+def _file_lock(path: Path, purpose: str) -> Iterator[None]:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = _read_mark(handle)
+            raise BusyError(
+                f"another {purpose} works on this state: process {who.get('pid')} on {who.get('host')}",
+                hint="Stop it first, or give this one a state of its own.",
+            ) from None
+        mark = own_mark()
+        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        content = {"pid": mark.pid, "host": mark.host, "since": since, "version": __version__}
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, json.dumps(content).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def holder(database: Database, purpose: str) -> dict[str, object]:
+    """Return who holds the lock for `purpose`: running, pid, since, version (None where nobody, or unknown)."""
+    nobody: dict[str, object] = {"running": False, "pid": None, "since": None, "version": None}
+    path = sqlite_path(database.engine.url)
+    if path is None:
+        return nobody if database.is_sqlite else nobody | {"running": _is_held(database, purpose)}
+    try:
+        handle = os.open(path.with_name(f"{path.name}.{purpose}.lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return nobody
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        who = _read_mark(handle)
+        return {"running": True} | {name: who.get(name) for name in ("pid", "since", "version")}
+    finally:
+        os.close(handle)
+    return nobody
+
+
+def _read_mark(handle: int) -> dict[str, object]:
+    try:
+        content = json.loads(os.pread(handle, 1000, 0))
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _key(purpose: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"jwstwatch {purpose}".encode()).digest()[:8], "big", signed=True)
+
+
+def _is_held(database: Database, purpose: str) -> bool:
+    """Ask PostgreSQL whether any session holds the advisory lock (its key is kept in two halves)."""
+    key = _key(purpose) & (2**64 - 1)
+    query = text(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = :high "
+        "AND objid::bigint = :low AND objsubid = 1"
+    )
+    with database.read() as connection:
+        held = connection.execute(query, {"high": key >> 32, "low": key & 0xFFFFFFFF}).scalar_one()
+    return bool(held)
+
+
+@contextlib.contextmanager
+def _advisory_lock(database: Database, purpose: str) -> Iterator[None]:
+    key = _key(purpose)
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
+            raise BusyError(
+                f"another {purpose} works on this state",
+                hint="Stop it first, or give this one a state of its own.",
+            )
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})

@@ -1,0 +1,246 @@
+"""The plan: which file a profile wants at which path, in which state, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, exists, select, update
+
+from jwstwatch.core.model import FileState
+from jwstwatch.core.planning import NO_TOKEN, TOKEN_REJECTED, Known
+from jwstwatch.store import bulk, events, tables
+from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """A row of the file table as planning needs it."""
+
+    id: int
+    product_id: int
+    path: str
+    known: Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """A sound file that was found without a record; `revision` None where the archive has another content."""
+
+    size: int
+    sha256: str
+    modified_ns: int
+    revision: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """What one path is to be: `known` is the row it has already."""
+
+    product_id: int
+    path: str
+    known: KnownFile | None
+    state: FileState
+    reason: str | None
+    priority: int
+    adopted: Adopted | None = None
+
+
+class Plans:
+    """Planning's side of the file and want tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(
+        self, profile: str, root_id: int, *, product_ids: Collection[int], paths: Collection[str]
+    ) -> tuple[dict[int, KnownFile], dict[str, KnownFile]]:
+        """Return what the state knows: by product (the path decided for this profile) and by path."""
+        file, want = tables.file, tables.want
+        by_product: dict[int, KnownFile] = {}
+        by_path: dict[str, KnownFile] = {}
+        with self._database.read() as connection:
+            for ids in bulk.chunks(product_ids):
+                query = (
+                    select(file)
+                    .join(want, want.c.file_id == file.c.id)
+                    .where(want.c.profile == profile, file.c.root_id == root_id, want.c.product_id.in_(ids))
+                )
+                by_product.update({row.product_id: known_file(row) for row in connection.execute(query)})
+            for some in bulk.chunks(paths):
+                query = select(file).where(file.c.root_id == root_id, file.c.path.in_(some))
+                by_path.update({row.path: known_file(row) for row in connection.execute(query)})
+        return by_product, by_path
+
+    def record(
+        self,
+        profile: str,
+        root_id: int,
+        rows: Sequence[PlanRow],
+        *,
+        skipped: Collection[int],
+        run_id: int,
+        now: datetime,
+    ) -> None:
+        """Keep the plan of one batch; `skipped` are products that the rules leave out (no longer want)."""
+        with self._database.write() as connection:
+            ids = {row.path: row.known.id for row in rows if row.known is not None}
+            new = [row for row in rows if row.known is None]
+            ids.update(_insert_files(connection, root_id, new, now))
+            changed = [row for row in rows if row.known is not None and _differs(row)]
+            for row in changed:
+                _update_file(connection, ids[row.path], row, now)
+            happened = [_event(ids[row.path], row, run_id) for row in (*new, *changed)]
+            events.record(connection, [event for event in happened if event is not None], now=now)
+            _want(connection, profile, [(ids[row.path], row.product_id) for row in rows])
+            self._unwant(connection, profile, skipped)
+            mark_pages_due_for_files(connection, [ids[row.path] for row in (*new, *changed)])
+
+    def _unwant(self, connection: Connection, profile: str, product_ids: Collection[int]) -> None:
+        """The rules leave these out now: the copies stay, and are flagged where nobody wants them."""
+        file, want = tables.file, tables.want
+        for ids in bulk.chunks(product_ids):
+            dropped = connection.execute(
+                delete(want)
+                .where(want.c.profile == profile, want.c.product_id.in_(ids))
+                .returning(want.c.file_id)
+            )
+            orphans = [row.file_id for row in dropped]
+            for some in bulk.chunks(orphans):
+                connection.execute(
+                    update(file)
+                    .where(file.c.id.in_(some), ~exists().where(want.c.file_id == file.c.id))
+                    .values(unselected=True)
+                )
+
+    def ask_withheld_again(self, profile: str, *, now: datetime) -> int:
+        """A token is there: what was withheld for want of one is wanted now; returns how many."""
+        file, want = tables.file, tables.want
+        mine = select(want.c.file_id).where(want.c.profile == profile)
+        with self._database.write() as connection:
+            freed = connection.execute(
+                update(file)
+                .where(
+                    file.c.id.in_(mine),
+                    file.c.state == FileState.WITHHELD.value,
+                    file.c.reason.in_((NO_TOKEN, TOKEN_REJECTED)),
+                )
+                .values(
+                    state=FileState.WANTED.value,
+                    reason="a token is there",
+                    next_attempt_at=None,
+                    changed_at=now,
+                )
+                .returning(file.c.id)
+            ).scalars()
+            ids = list(freed)
+            mark_pages_due_for_files(connection, ids)
+        return len(ids)
+
+    def fetch_again(self, profile: str, *, now: datetime) -> None:
+        """Somebody asked for new copies: what is present counts as stale until its successor is verified."""
+        file, want = tables.file, tables.want
+        mine = select(want.c.file_id).where(want.c.profile == profile)
+        with self._database.write() as connection:
+            connection.execute(
+                update(file)
+                .where(file.c.id.in_(mine), file.c.state == FileState.PRESENT.value)
+                .values(state=FileState.STALE.value, reason="asked for again (clobber)", changed_at=now)
+            )
+
+
+def known_file(row: Row[Any]) -> KnownFile:
+    """Return what planning needs of a row of the file table."""
+    return KnownFile(
+        id=row.id,
+        product_id=row.product_id,
+        path=row.path,
+        known=Known(
+            state=FileState(row.state),
+            revision=row.revision,
+            size=row.size,
+            reason=row.reason,
+            next_attempt_at=row.next_attempt_at,
+            declined=row.declined,
+        ),
+    )
+
+
+def _differs(row: PlanRow) -> bool:
+    assert row.known is not None
+    known = row.known.known
+    return row.adopted is not None or (known.state, known.reason) != (row.state, row.reason)
+
+
+def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
+    if adopted is None:
+        return {}
+    return {
+        "size": adopted.size,
+        "sha256": adopted.sha256,
+        "modified_ns": adopted.modified_ns,
+        "revision": adopted.revision,
+    }
+
+
+def _insert_files(
+    connection: Connection, root_id: int, rows: Sequence[PlanRow], now: datetime
+) -> dict[str, int]:
+    if not rows:
+        return {}
+    nothing = {"size": None, "sha256": None, "modified_ns": None, "revision": None}
+    values = [
+        {
+            "root_id": root_id,
+            "path": row.path,
+            "product_id": row.product_id,
+            "state": row.state.value,
+            "reason": row.reason,
+            "priority": row.priority,
+            "changed_at": now,
+        }
+        | nothing
+        | _adopted_values(row.adopted)
+        for row in rows
+    ]
+    inserted = connection.execute(
+        tables.file.insert().returning(tables.file.c.path, tables.file.c.id), values
+    )
+    return {row.path: row.id for row in inserted}
+
+
+def _update_file(connection: Connection, file_id: int, row: PlanRow, now: datetime) -> None:
+    assert row.known is not None
+    values: dict[str, Any] = {
+        "state": row.state.value,
+        "reason": row.reason,
+        "priority": row.priority,
+        "unselected": False,
+        **_adopted_values(row.adopted),
+    }
+    if row.state is not row.known.known.state:
+        # Another cause: what was tried for the former one does not count against it.
+        values |= {"changed_at": now, "attempts": 0, "next_attempt_at": None, "last_error": None}
+    connection.execute(update(tables.file).where(tables.file.c.id == file_id).values(values))
+
+
+def _event(file_id: int, row: PlanRow, run_id: int) -> events.Event | None:
+    if row.known is not None and row.known.known.state is row.state and row.adopted is None:
+        return None
+    kind = "adopted" if row.adopted is not None else row.state.value
+    return events.Event(
+        product_id=row.product_id, file_id=file_id, run_id=run_id, kind=kind, detail=row.reason
+    )
+
+
+def _want(connection: Connection, profile: str, wanted: Iterable[tuple[int, int]]) -> None:
+    rows = [
+        {"profile": profile, "file_id": file_id, "product_id": product_id} for file_id, product_id in wanted
+    ]
+    bulk.upsert(connection, tables.want, rows, update=())
+    file = tables.file
+    for ids in bulk.chunks(row["file_id"] for row in rows):
+        connection.execute(update(file).where(file.c.id.in_(ids), file.c.unselected).values(unselected=False))

@@ -1,0 +1,272 @@
+"""What people ask the state: counts per profile, the files of a run, everything about one name."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import and_, case, func, select
+
+from jwstwatch.core.model import FileState, ListingRow
+from jwstwatch.store import tables
+from jwstwatch.store.engine import Database
+from jwstwatch.store.listings import listing_row_of
+from jwstwatch.store.runs import Counts
+
+_HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileCounts:
+    """How a profile's files stand; bytes present are on disk, bytes wanted as listed."""
+
+    files: Mapping[FileState, int]
+    bytes_present: int = 0
+    bytes_wanted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileReport:
+    """One file of the inventory. `path` is absolute; size in bytes."""
+
+    path: Path
+    name: str
+    uri: str
+    proposal: int | None
+    obsnum: int | None
+    filetype: str
+    state: FileState
+    reason: str | None
+    size: int | None
+    sha256: str | None
+    revision: int | None
+    changed_at: datetime
+    attempts: int = 0
+    last_error: str | None = None
+    next_attempt_at: datetime | None = None
+    note: str | None = None
+    profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReport:
+    """One line of a product's history."""
+
+    at: datetime
+    kind: str
+    detail: str | None
+    path: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductReport:
+    """Everything the state knows of one product."""
+
+    uri: str
+    name: str
+    proposal: int | None
+    obsnum: int | None
+    size: int | None
+    """Bytes, as listed."""
+    revision: int
+    facts: Mapping[str, object]
+    first_seen_at: datetime
+    changed_at: datetime
+    rows: tuple[ListingRow, ...]
+    files: tuple[FileReport, ...]
+    events: tuple[EventReport, ...]
+
+
+class Reports:
+    """Reading only."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def counts(self) -> dict[str, ProfileCounts]:
+        """Return the counts of every profile that selected something."""
+        file, want, product = tables.file, tables.want, tables.product
+        query = (
+            select(
+                want.c.profile,
+                file.c.state,
+                func.count().label("files"),
+                func.sum(file.c.size).label("present"),
+                func.sum(product.c.size).label("listed"),
+            )
+            .join(file, file.c.id == want.c.file_id)
+            .join(product, product.c.id == file.c.product_id)
+            .where(~file.c.declined)
+            .group_by(want.c.profile, file.c.state)
+        )
+        states: dict[str, dict[FileState, int]] = defaultdict(dict)
+        present: dict[str, int] = defaultdict(int)
+        wanted: dict[str, int] = defaultdict(int)
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                states[row.profile][FileState(row.state)] = row.files
+                if row.state in _HAS_COPY:
+                    present[row.profile] += int(row.present or 0)
+                if row.state in (FileState.WANTED.value, FileState.STALE.value, FileState.FAILED.value):
+                    wanted[row.profile] += int(row.listed or 0)
+        return {
+            profile: ProfileCounts(files=files, bytes_present=present[profile], bytes_wanted=wanted[profile])
+            for profile, files in states.items()
+        }
+
+    def of_run(self, run_id: int, profile: str) -> Counts:
+        """Return what became of the profile's files in a run: each is in exactly one of the five counts."""
+        file, want = tables.file, tables.want
+        tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
+        state = file.c.state
+        fate = case(
+            (and_(tried, state == FileState.PRESENT.value), "downloaded"),
+            (state == FileState.WITHHELD.value, "withheld"),
+            (state == FileState.FAILED.value, "failed"),
+            (and_(state == FileState.STALE.value, file.c.last_error.is_not(None)), "failed"),
+            (state.in_([FileState.WANTED.value, FileState.STALE.value]), "waiting"),
+            else_="unchanged",
+        ).label("fate")
+        query = (
+            select(fate, func.count().label("files"))
+            .select_from(want.join(file, file.c.id == want.c.file_id))
+            .where(want.c.profile == profile, ~file.c.declined)
+            .group_by(fate)
+        )
+        with self._database.read() as connection:
+            found = {row.fate: row.files for row in connection.execute(query)}
+        return replace(Counts(), **found)
+
+    def files(self, *, profile: str | None = None, state: FileState | None = None) -> list[FileReport]:
+        """Return the inventory, by path."""
+        query = _file_query()
+        if profile is not None:
+            mine = select(tables.want.c.file_id).where(tables.want.c.profile == profile)
+            query = query.where(tables.file.c.id.in_(mine))
+        if state is not None:
+            query = query.where(tables.file.c.state == state.value)
+        with self._database.read() as connection:
+            return [_file_report(row, ()) for row in connection.execute(query)]
+
+    def local(self, uris: Sequence[str]) -> dict[str, list[FileReport]]:
+        """Return the copies of these products, by URI."""
+        found: dict[str, list[FileReport]] = defaultdict(list)
+        with self._database.read() as connection:
+            for start in range(0, len(uris), 500):
+                query = _file_query().where(tables.product.c.uri.in_(uris[start : start + 500]))
+                for row in connection.execute(query):
+                    found[row.uri].append(_file_report(row, ()))
+        return found
+
+    def product(self, name: str) -> list[ProductReport]:
+        """Return what is known of every product with this file name (nearly always one)."""
+        product = tables.product
+        with self._database.read() as connection:
+            rows = connection.execute(select(product).where(product.c.name == name)).all()
+            return [
+                ProductReport(
+                    uri=row.uri,
+                    name=row.name,
+                    proposal=row.proposal,
+                    obsnum=row.obsnum,
+                    size=row.size,
+                    revision=row.revision,
+                    facts=row.facts or {},
+                    first_seen_at=row.first_seen_at,
+                    changed_at=row.changed_at,
+                    rows=_listing_rows(connection, row),
+                    files=_copies(connection, row.id),
+                    events=_events(connection, row.id),
+                )
+                for row in rows
+            ]
+
+    def names_like(self, part: str, *, limit: int) -> list[str]:
+        """Return known file names that hold `part`, to suggest one where a name is misspelt."""
+        product = tables.product
+        query = (
+            select(product.c.name)
+            .where(product.c.name.contains(part, autoescape=True))
+            .order_by(product.c.name)
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return list(connection.execute(query).scalars())
+
+
+def _file_query() -> Any:
+    file, product, root = tables.file, tables.product, tables.root
+    return (
+        select(
+            file,
+            product.c.name,
+            product.c.uri,
+            product.c.proposal,
+            product.c.obsnum,
+            product.c.filetype,
+            product.c.size.label("listed"),
+            root.c.path.label("root"),
+        )
+        .join(product, product.c.id == file.c.product_id)
+        .join(root, root.c.id == file.c.root_id)
+        .order_by(root.c.path, file.c.path)
+    )
+
+
+def _file_report(row: Any, profiles: tuple[str, ...]) -> FileReport:
+    return FileReport(
+        path=Path(row.root) / row.path,
+        name=row.name,
+        uri=row.uri,
+        proposal=row.proposal,
+        obsnum=row.obsnum,
+        filetype=row.filetype,
+        state=FileState(row.state),
+        reason=row.reason,
+        size=row.size if row.size is not None else row.listed,
+        sha256=row.sha256,
+        revision=row.revision,
+        changed_at=row.changed_at,
+        attempts=row.attempts,
+        last_error=row.last_error,
+        next_attempt_at=row.next_attempt_at,
+        note=row.note,
+        profiles=profiles,
+    )
+
+
+def _listing_rows(connection: Any, product: Any) -> tuple[ListingRow, ...]:
+    table = tables.listing
+    query = (
+        select(table).where(table.c.product_id == product.id).order_by(table.c.parent_obsid, table.c.obsid)
+    )
+    return tuple(listing_row_of(product, pair) for pair in connection.execute(query))
+
+
+def _copies(connection: Any, product_id: int) -> tuple[FileReport, ...]:
+    want = tables.want
+    wanted: dict[int, list[str]] = defaultdict(list)
+    for row in connection.execute(
+        select(want).where(want.c.product_id == product_id).order_by(want.c.profile)
+    ):
+        wanted[row.file_id].append(row.profile)
+    rows = connection.execute(_file_query().where(tables.file.c.product_id == product_id))
+    return tuple(_file_report(row, tuple(wanted[row.id])) for row in rows)
+
+
+def _events(connection: Any, product_id: int) -> tuple[EventReport, ...]:
+    event, file = tables.event, tables.file
+    query = (
+        select(event.c.at, event.c.kind, event.c.detail, file.c.path)
+        .outerjoin(file, file.c.id == event.c.file_id)
+        .where(event.c.product_id == product_id)
+        .order_by(event.c.at, event.c.id)
+    )
+    return tuple(
+        EventReport(at=row.at, kind=row.kind, detail=row.detail, path=row.path)
+        for row in connection.execute(query)
+    )

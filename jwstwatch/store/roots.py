@@ -1,0 +1,169 @@
+"""Output roots, and what the state believes to lie in them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select, update
+
+from jwstwatch.core.model import FileState
+from jwstwatch.store import events, tables
+from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
+
+_COPY_STATES = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootRecord:
+    """An output folder as an object of its own; `files` counts the copies the state knows there."""
+
+    id: int
+    uuid: str
+    path: Path
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """A copy that the state believes to be at `path` (relative to its root); size in bytes."""
+
+    file_id: int
+    product_id: int
+    path: str
+    size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A copy that the disk does not confirm, and what was found instead."""
+
+    file_id: int
+    product_id: int
+    reason: str
+
+
+class Roots:
+    """The root table, and the copies below each root."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, path: Path) -> RootRecord | None:
+        """Return the root with this path, None where the state has not used it yet."""
+        return next((record for record in self.all() if record.path == path), None)
+
+    def all(self) -> list[RootRecord]:
+        """Return every root of the state, oldest first."""
+        root, file = tables.root, tables.file
+        copies = (
+            select(func.count())
+            .select_from(file)
+            .where(file.c.root_id == root.c.id, file.c.state.in_(_COPY_STATES))
+            .scalar_subquery()
+        )
+        query = select(root.c.id, root.c.uuid, root.c.path, copies.label("files")).order_by(root.c.id)
+        with self._database.read() as connection:
+            return [
+                RootRecord(id=row.id, uuid=row.uuid, path=Path(row.path), files=row.files)
+                for row in connection.execute(query)
+            ]
+
+    def add(self, path: Path, *, identity: str | None = None, now: datetime) -> RootRecord:
+        """Make a root known, with the identity its marker has already, or a new one."""
+        identity = identity or str(uuid.uuid4())
+        with self._database.write() as connection:
+            existing = connection.execute(
+                select(tables.root.c.id, tables.root.c.uuid).where(tables.root.c.path == str(path))
+            ).first()
+            if existing is not None:
+                return RootRecord(id=existing.id, uuid=existing.uuid, path=path, files=0)
+            root_id = connection.execute(
+                tables.root.insert()
+                .values(uuid=identity, path=str(path), created_at=now)
+                .returning(tables.root.c.id)
+            ).scalar_one()
+        return RootRecord(id=root_id, uuid=identity, path=path, files=0)
+
+    def move(self, root_id: int, path: Path) -> None:
+        """The folder has another path now; its identity stays."""
+        with self._database.write() as connection:
+            connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(path=str(path)))
+
+    def set_identity(self, root_id: int, identity: str) -> None:
+        """Accept another marker (or a new one) for a root."""
+        with self._database.write() as connection:
+            connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(uuid=identity))
+
+    def copies(self, root_id: int, *, profile: str | None = None) -> Iterator[list[Copy]]:
+        """Yield the copies below a root in path order, some thousands at a time."""
+        file, want = tables.file, tables.want
+        after = ""
+        while True:
+            query = (
+                select(file.c.id, file.c.product_id, file.c.path, file.c.size)
+                .where(file.c.root_id == root_id, file.c.state.in_(_COPY_STATES), file.c.path > after)
+                .order_by(file.c.path)
+                .limit(5000)
+            )
+            if profile is not None:
+                query = query.where(file.c.id.in_(select(want.c.file_id).where(want.c.profile == profile)))
+            with self._database.read() as connection:
+                rows = connection.execute(query).all()
+            if not rows:
+                return
+            yield [
+                Copy(file_id=row.id, product_id=row.product_id, path=row.path, size=row.size) for row in rows
+            ]
+            after = rows[-1].path
+
+    def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> None:
+        """What the disk does not confirm is wanted again (a `gone` one cannot come back: it is only noted)."""
+        file = tables.file
+        with self._database.write() as connection:
+            for loss in losses:
+                connection.execute(
+                    update(file)
+                    .where(file.c.id == loss.file_id, file.c.state != FileState.GONE.value)
+                    .values(
+                        state=FileState.WANTED.value,
+                        reason=loss.reason,
+                        revision=None,
+                        size=None,
+                        sha256=None,
+                        thumbnail=None,
+                        attempts=0,
+                        next_attempt_at=None,
+                        changed_at=now,
+                    )
+                )
+            events.record(
+                connection,
+                [
+                    events.Event(
+                        product_id=loss.product_id,
+                        file_id=loss.file_id,
+                        run_id=run_id,
+                        kind="lost",
+                        detail=loss.reason,
+                    )
+                    for loss in losses
+                ],
+                now=now,
+            )
+            mark_pages_due_for_files(connection, [loss.file_id for loss in losses])
+
+    def forget_missing(self, root_id: int, *, present: Collection[str], now: datetime) -> int:
+        """The user accepts that copies outside of `present` are gone: they are wanted again; returns how many."""
+        losses = [
+            Loss(file_id=copy.file_id, product_id=copy.product_id, reason="missing on disk, as accepted")
+            for copies in self.copies(root_id)
+            for copy in copies
+            if copy.path not in present
+        ]
+        self.record_losses(None, losses, now=now)
+        return len(losses)

@@ -1,0 +1,61 @@
+"""The one object through which everything else asks and tells the state."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from jwstwatch.store.engine import Database, open_database
+from jwstwatch.store.listings import Listings
+from jwstwatch.store.plans import Plans
+from jwstwatch.store.reports import Reports
+from jwstwatch.store.roots import Roots
+from jwstwatch.store.runs import Runs
+from jwstwatch.store.sites import Sites
+from jwstwatch.store.transfers import Transfers
+
+
+class Store:
+    """The state, by subject: `runs`, `listings`, `plans`, `transfers`, `roots`, `sites`, `reports`.
+
+    Every method is one short transaction; times are aware UTC and come from the caller.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.runs = Runs(database)
+        self.listings = Listings(database)
+        self.plans = Plans(database)
+        self.transfers = Transfers(database)
+        self.roots = Roots(database)
+        self.sites = Sites(database)
+        self.reports = Reports(database)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.close()
+
+
+def open_store(
+    url: str, *, upgrade: bool, allow_network_state: bool = False, busy_timeout: float | None = None
+) -> Store:
+    """Open the state at `url`; with `upgrade` an older schema is brought up to date (after a copy).
+
+    Raises `StateError` for a state that is newer than this program, or older where `upgrade` is off.
+    """
+    from jwstwatch.store import engine, migrate
+
+    timeout = engine.BUSY_TIMEOUT if busy_timeout is None else busy_timeout
+    database = open_database(url, allow_network_state=allow_network_state, busy_timeout=timeout)
+    try:
+        if upgrade:
+            migrate.upgrade(database)
+        else:
+            migrate.require_current(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)

@@ -1,0 +1,253 @@
+"""The tables of the state. `migrations/` builds the same ones; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+from jwstwatch.core.model import FileState
+from jwstwatch.store.types import UtcDateTime, json_type
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite only numbers rows by itself where the key is a plain INTEGER.
+Key = BigInteger().with_variant(Integer(), "sqlite")
+
+profile = Table(
+    "profile",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("query_digest", String(64), nullable=False),
+    Column("floor", Float, comment="MJD; null: no lower limit"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("rechecked_at", UtcDateTime),
+    Column("completed_at", UtcDateTime, comment="start of the last run whose listing was whole"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("profile", String(64), nullable=False),
+    Column("trigger", String(16), nullable=False),
+    Column("outcome", String(16), comment="null: still running"),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Column("heartbeat_at", UtcDateTime, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("process_start", Text, nullable=False, comment="tells a process from a later one with its number"),
+    Column("observations", Integer, nullable=False, server_default="0"),
+    Column("downloaded", Integer, nullable=False, server_default="0"),
+    Column("unchanged", Integer, nullable=False, server_default="0"),
+    Column("withheld", Integer, nullable=False, server_default="0"),
+    Column("failed", Integer, nullable=False, server_default="0"),
+    Column("waiting", Integer, nullable=False, server_default="0"),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("pages", Integer, nullable=False, server_default="0"),
+    Column("error_kind", String(32)),
+    Column("error_message", Text),
+    Column("error_hint", Text),
+    Index(None, "profile", "started_at"),
+)
+
+observation = Table(
+    "observation",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("obs_id", Text, nullable=False, unique=True),
+    Column("obsid", BigInteger, nullable=False, index=True),
+    Column("proposal", Integer, index=True),
+    Column("instrument_name", Text),
+    Column("target_name", Text),
+    Column("filters", Text),
+    Column("dataproduct_type", Text),
+    Column("calib_level", Integer),
+    Column("t_min", Float, comment="MJD"),
+    Column("t_max", Float, comment="MJD"),
+    Column("t_exptime", Float, comment="seconds"),
+    Column("t_obs_release", Float, comment="MJD"),
+    Column("data_rights", Text),
+    Column("proposal_pi", Text),
+    Column("obs_title", Text),
+    Column("s_ra", Float, comment="degrees"),
+    Column("s_dec", Float, comment="degrees"),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+)
+
+interest = Table(
+    "interest",
+    metadata,
+    Column("profile", String(64), primary_key=True),
+    Column("observation_id", Key, ForeignKey("observation.id", ondelete="CASCADE"), primary_key=True),
+    Column("products_checked_at", UtcDateTime, comment="null: its product list is wanted at the next run"),
+    Index(None, "observation_id"),
+    comment="which profile's query found which observation",
+)
+
+product = Table(
+    "product",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("uri", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, index=True),
+    Column("proposal", Integer, index=True),
+    Column("obsnum", Integer),
+    Column("filetype", Text, nullable=False),
+    Column("size", BigInteger, comment="bytes, as listed"),
+    Column("exclusive", Boolean, nullable=False, server_default=false()),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("facts", json_type(), comment="what services other than CAOM's listing state of its content"),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
+    Column("parent_obsid", BigInteger, primary_key=True),
+    Column("obsid", BigInteger, primary_key=True),
+    Column("obs_id", Text, nullable=False),
+    Column("size", BigInteger),
+    Column("prvversion", Text),
+    Column("calib_level", Integer),
+    Column("dataproduct_type", Text),
+    Column("type", Text),
+    Column("product_type", Text),
+    Column("subgroup", Text),
+    Column("description", Text),
+    Column("data_rights", Text),
+    Column("filters", Text),
+    Column("project", Text),
+    Column("revision", Integer, nullable=False, comment="of the product, when this row was recorded"),
+    Index(None, "parent_obsid"),
+    comment="a product as one observation lists it",
+)
+
+root = Table(
+    "root",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("path", Text, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("root_id", Key, ForeignKey("root.id"), nullable=False),
+    Column("path", Text, nullable=False, comment="relative to the root, with /"),
+    Column("product_id", Key, ForeignKey("product.id"), nullable=False, index=True),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("revision", Integer, comment="of the copy on disk"),
+    Column("size", BigInteger, comment="bytes of the copy on disk"),
+    Column("sha256", String(64)),
+    Column("modified_ns", BigInteger, comment="mtime of the copy when it was verified"),
+    Column("note", Text, comment="what was odd and is accepted, such as a wrong listed size"),
+    Column("thumbnail", Text, comment="which picture its thumbnail was made from, and how large"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("failure_kind", String(16)),
+    Column("last_error", Text),
+    Column("next_attempt_at", UtcDateTime),
+    Column("declined", Boolean, nullable=False, server_default=false()),
+    Column("superseded", Boolean, nullable=False, server_default=false()),
+    Column("unselected", Boolean, nullable=False, server_default=false()),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("claimed_by", Key, ForeignKey("run.id")),
+    Column("lease_until", UtcDateTime),
+    Column("attempted_by", Key, comment="the last run that tried it"),
+    UniqueConstraint("root_id", "path"),
+    CheckConstraint(
+        "state IN ({})".format(", ".join(f"'{state.value}'" for state in FileState)), name="known_state"
+    ),
+    Index(None, "claimed_by"),
+    Index(None, "state", "next_attempt_at"),
+)
+
+want = Table(
+    "want",
+    metadata,
+    Column("profile", String(64), primary_key=True),
+    Column("file_id", Key, ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
+    Column("product_id", Key, ForeignKey("product.id"), nullable=False),
+    Index(None, "file_id"),
+    Index(None, "profile", "product_id"),
+    comment="which profile selects which file",
+)
+
+intent = Table(
+    "intent",
+    metadata,
+    Column("file_id", Key, ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("part", Text, nullable=False, comment="name of the verified partial file beside the target"),
+    Column("facts", json_type()),
+    Column("note", Text),
+    Column("run_id", Key, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    comment="a replacement that is about to happen; start-up settles what a kill left open",
+)
+
+keywords = Table(
+    "keywords",
+    metadata,
+    Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("names", Text, nullable=False, comment="digest of the keywords asked for"),
+    Column("cards", json_type(), nullable=False),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), nullable=False),
+    Column("file_id", Key, comment="null: it concerns the product wherever it lies"),
+    Column("run_id", Key),
+    Column("kind", String(24), nullable=False),
+    Column("detail", Text),
+    Index(None, "product_id", "at"),
+    comment="the history of a product and its copies",
+)
+
+page = Table(
+    "page",
+    metadata,
+    Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
+    Column("proposal", Integer, primary_key=True),
+    Column("changes", Integer, nullable=False, comment="raised when something on the page changed"),
+    Column("written", Integer, nullable=False, comment="`changes` as it was when the page was written"),
+    Column("settings", String(64), nullable=False, server_default="", comment="digest of how it was written"),
+    comment="the page of a proposal in a root, due where written < changes",
+)

@@ -1,0 +1,380 @@
+"""The life of a file row while it is fetched: claimed, intended, placed or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, case, delete, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from jwstwatch.core.evidence import Fact, merge_facts
+from jwstwatch.core.model import FileState
+from jwstwatch.core.retrying import FailureKind
+from jwstwatch.store import bulk, events, tables
+from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
+
+_FETCHABLE = (FileState.WANTED, FileState.STALE, FileState.FAILED, FileState.WITHHELD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A file that this run alone may fetch until its lease ends. Sizes in bytes."""
+
+    file_id: int
+    product_id: int
+    uri: str
+    name: str
+    root: Path
+    path: str
+    revision: int
+    """Of the product, as the archive has it now."""
+    listed_size: int | None
+    exclusive: bool
+    attempts: int
+    replaces: bool
+    """A readable older copy stands at the path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A verified partial file that is about to take its place."""
+
+    file_id: int
+    product_id: int
+    root: Path
+    path: str
+    part: str
+    revision: int
+    size: int
+    sha256: str
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedAttempt:
+    """A file that did not arrive: it becomes `state` and is tried again at `next_attempt_at`."""
+
+    file_id: int
+    product_id: int
+    state: FileState
+    kind: FailureKind
+    reason: str
+    message: str
+    next_attempt_at: datetime | None
+
+
+class Transfers:
+    """The transfer's side of the file and intent tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(
+        self,
+        run_id: int,
+        profile: str,
+        *,
+        limit: int,
+        now: datetime,
+        lease_until: datetime,
+        force: bool = False,
+    ) -> list[Claim]:
+        """Take the next files of the plan, best priority first; no two runs get the same one."""
+        file = tables.file
+        with self._database.write() as connection:
+            query = (
+                select(file.c.id)
+                .where(_due(run_id, profile, now, force=force))
+                .order_by(file.c.priority, file.c.id)
+                .limit(limit)
+            )
+            if not self._database.is_sqlite:
+                query = query.with_for_update(skip_locked=True, of=file)
+            ids = list(connection.execute(query).scalars())
+            if not ids:
+                return []
+            connection.execute(
+                update(file)
+                .where(file.c.id.in_(ids))
+                .values(claimed_by=run_id, lease_until=lease_until, attempted_by=run_id)
+            )
+            return _claims(connection, ids)
+
+    def planned(self, run_id: int, profile: str, *, now: datetime, force: bool = False) -> tuple[int, int]:
+        """Return how many files this run will try, and the bytes listed for them."""
+        file, product = tables.file, tables.product
+        query = (
+            select(product.c.size)
+            .join(file, file.c.product_id == product.c.id)
+            .where(_due(run_id, profile, now, force=force))
+        )
+        with self._database.read() as connection:
+            sizes = list(connection.execute(query).scalars())
+        return len(sizes), sum(size or 0 for size in sizes)
+
+    def sources(self, claims: Sequence[Claim]) -> dict[int, tuple[Path, str]]:
+        """Return (path, SHA-256) of a present copy elsewhere for each claimed file that has one."""
+        file, root, product = tables.file, tables.root, tables.product
+        wanted = {claim.product_id: claim.file_id for claim in claims}
+        found: dict[int, tuple[Path, str]] = {}
+        with self._database.read() as connection:
+            for ids in bulk.chunks(wanted):
+                query = (
+                    select(file.c.product_id, file.c.path, file.c.sha256, root.c.path.label("root"))
+                    .join(root, root.c.id == file.c.root_id)
+                    .join(product, product.c.id == file.c.product_id)
+                    .where(
+                        file.c.product_id.in_(ids),
+                        file.c.state == FileState.PRESENT.value,
+                        file.c.revision == product.c.revision,
+                        file.c.sha256.is_not(None),
+                    )
+                )
+                for row in connection.execute(query):
+                    found[wanted[row.product_id]] = (Path(row.root) / row.path, row.sha256)
+        return found
+
+    def open_intents(self, run_id: int, intents: Sequence[Intent], *, now: datetime) -> None:
+        """Make known, durably, what is about to be put where."""
+        rows = [
+            {
+                "file_id": intent.file_id,
+                "revision": intent.revision,
+                "size": intent.size,
+                "sha256": intent.sha256,
+                "part": intent.part,
+                "facts": dict(intent.facts),
+                "note": intent.note,
+                "run_id": run_id,
+                "created_at": now,
+            }
+            for intent in intents
+        ]
+        with self._database.write() as connection:
+            bulk.upsert(connection, tables.intent, rows)
+
+    def intents_left_open(self) -> list[Intent]:
+        """Return what a killed process was about to put in place."""
+        intent, file, root = tables.intent, tables.file, tables.root
+        query = (
+            select(intent, file.c.product_id, file.c.path, root.c.path.label("root"))
+            .join(file, file.c.id == intent.c.file_id)
+            .join(root, root.c.id == file.c.root_id)
+            .join(tables.run, tables.run.c.id == intent.c.run_id)
+            .where(tables.run.c.outcome.is_not(None))
+        )
+        with self._database.read() as connection:
+            return [
+                Intent(
+                    file_id=row.file_id,
+                    product_id=row.product_id,
+                    root=Path(row.root),
+                    path=row.path,
+                    part=row.part,
+                    revision=row.revision,
+                    size=row.size,
+                    sha256=row.sha256,
+                    facts=row.facts or {},
+                    note=row.note,
+                )
+                for row in connection.execute(query)
+            ]
+
+    def record_placed(
+        self, run_id: int, placed: Sequence[tuple[Intent, int]], *, now: datetime, how: str = "fetched"
+    ) -> None:
+        """Commit `present` for files (with their mtime in ns) that stand at their paths, and close their intents.
+
+        A product whose revision rose meanwhile leaves its file stale.
+        """
+        file, product = tables.file, tables.product
+        newest = select(product.c.revision).where(product.c.id == file.c.product_id).scalar_subquery()
+        with self._database.write() as connection:
+            for intent, modified_ns in placed:
+                connection.execute(
+                    update(file)
+                    .where(file.c.id == intent.file_id)
+                    .values(
+                        state=case(
+                            (newest == intent.revision, FileState.PRESENT.value), else_=FileState.STALE.value
+                        ),
+                        reason=None,
+                        revision=intent.revision,
+                        size=intent.size,
+                        sha256=intent.sha256,
+                        modified_ns=modified_ns,
+                        note=intent.note,
+                        thumbnail=None,
+                        attempts=0,
+                        failure_kind=None,
+                        last_error=None,
+                        next_attempt_at=None,
+                        claimed_by=None,
+                        lease_until=None,
+                        changed_at=now,
+                    )
+                )
+                _keep_facts(connection, intent)
+            _close(connection, [intent.file_id for intent, _ in placed])
+            events.record(
+                connection,
+                [
+                    events.Event(
+                        product_id=intent.product_id,
+                        file_id=intent.file_id,
+                        run_id=run_id,
+                        kind=how,
+                        detail=f"revision {intent.revision}, {intent.size} bytes, SHA-256 {intent.sha256}",
+                    )
+                    for intent, _ in placed
+                ],
+                now=now,
+            )
+            mark_pages_due_for_files(connection, [intent.file_id for intent, _ in placed])
+
+    def forget_intents(self, file_ids: Collection[int]) -> None:
+        """Drop intents that came to nothing."""
+        with self._database.write() as connection:
+            _close(connection, file_ids)
+
+    def record_failed(self, run_id: int, failed: Sequence[FailedAttempt], *, now: datetime) -> None:
+        """Keep why files did not arrive; a stale copy stays what it is: readable, and wanted anew."""
+        file = tables.file
+        with self._database.write() as connection:
+            for attempt in failed:
+                stale = file.c.state == FileState.STALE.value
+                connection.execute(
+                    update(file)
+                    .where(file.c.id == attempt.file_id)
+                    .values(
+                        state=case((stale, FileState.STALE.value), else_=attempt.state.value),
+                        reason=case((stale, file.c.reason), else_=attempt.reason),
+                        attempts=file.c.attempts + 1,
+                        failure_kind=attempt.kind.value,
+                        last_error=attempt.message,
+                        next_attempt_at=attempt.next_attempt_at,
+                        claimed_by=None,
+                        lease_until=None,
+                        changed_at=now,
+                    )
+                )
+            events.record(
+                connection,
+                [
+                    events.Event(
+                        product_id=attempt.product_id,
+                        file_id=attempt.file_id,
+                        run_id=run_id,
+                        kind=attempt.state.value,
+                        detail=attempt.message,
+                    )
+                    for attempt in failed
+                ],
+                now=now,
+            )
+            mark_pages_due_for_files(connection, [attempt.file_id for attempt in failed])
+
+    def forgive_outage(self, run_id: int, *, now: datetime) -> None:
+        """The archive was down: what failed for that alone is wanted at once when it is back."""
+        file = tables.file
+        with self._database.write() as connection:
+            forgiven = connection.execute(
+                update(file)
+                .where(
+                    file.c.attempted_by == run_id,
+                    file.c.failure_kind == FailureKind.ARCHIVE.value,
+                    file.c.state.in_((FileState.FAILED.value, FileState.STALE.value)),
+                )
+                .values(
+                    state=case(
+                        (file.c.state == FileState.FAILED.value, FileState.WANTED.value), else_=file.c.state
+                    ),
+                    reason=case(
+                        (file.c.state == FileState.FAILED.value, "the archive was down"), else_=file.c.reason
+                    ),
+                    attempts=0,
+                    next_attempt_at=None,
+                    changed_at=now,
+                )
+                .returning(file.c.id)
+            ).scalars()
+            mark_pages_due_for_files(connection, list(forgiven))
+
+
+def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElement[bool]:
+    file, want = tables.file, tables.want
+    free = or_(file.c.claimed_by.is_(None), file.c.lease_until < now)
+    tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
+    conditions = [
+        file.c.id.in_(select(want.c.file_id).where(want.c.profile == profile)),
+        file.c.state.in_([state.value for state in _FETCHABLE]),
+        ~file.c.declined,
+        free,
+        ~tried,
+        # Nothing to try before something changes: a token, a release.
+        ~and_(file.c.state == FileState.WITHHELD.value, file.c.next_attempt_at.is_(None)),
+        # A foreign thing stands at the path.
+        ~and_(file.c.state == FileState.FAILED.value, file.c.next_attempt_at.is_(None)),
+    ]
+    if not force:
+        conditions.append(or_(file.c.next_attempt_at.is_(None), file.c.next_attempt_at <= now))
+    return and_(*conditions)
+
+
+def _claims(connection: Connection, ids: Sequence[int]) -> list[Claim]:
+    file, product, root = tables.file, tables.product, tables.root
+    query = (
+        select(
+            file,
+            product.c.uri,
+            product.c.name,
+            product.c.revision.label("newest"),
+            product.c.size.label("listed_size"),
+            product.c.exclusive,
+            root.c.path.label("root"),
+        )
+        .join(product, product.c.id == file.c.product_id)
+        .join(root, root.c.id == file.c.root_id)
+        .where(file.c.id.in_(ids))
+        .order_by(file.c.priority, file.c.id)
+    )
+    return [
+        Claim(
+            file_id=row.id,
+            product_id=row.product_id,
+            uri=row.uri,
+            name=row.name,
+            root=Path(row.root),
+            path=row.path,
+            revision=row.newest,
+            listed_size=row.listed_size,
+            exclusive=row.exclusive,
+            attempts=row.attempts,
+            replaces=row.state == FileState.STALE.value,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _keep_facts(connection: Connection, intent: Intent) -> None:
+    """What the transfer heard of the content (validators) belongs to the product's present revision."""
+    if not intent.facts:
+        return
+    product = tables.product
+    row = connection.execute(
+        select(product.c.facts, product.c.revision).where(product.c.id == intent.product_id)
+    ).first()
+    if row is not None and row.revision == intent.revision:
+        merged: dict[str, Any] = merge_facts(row.facts or {}, intent.facts)
+        connection.execute(update(product).where(product.c.id == intent.product_id).values(facts=merged))
+
+
+def _close(connection: Connection, file_ids: Collection[int]) -> None:
+    for ids in bulk.chunks(file_ids):
+        connection.execute(delete(tables.intent).where(tables.intent.c.file_id.in_(ids)))

@@ -1,0 +1,1 @@
+"""One run of one profile: ask, record, select, plan, look at the disk, fetch, publish."""

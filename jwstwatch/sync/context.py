@@ -1,0 +1,88 @@
+"""What a run needs from outside, and how it tells what it does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from jwstwatch.archive.protocol import Archive
+from jwstwatch.config.settings import MastSettings, Profile
+
+if TYPE_CHECKING:
+    from jwstwatch.store.store import Store
+
+
+class Reporter(Protocol):
+    """Hears what a run does; a terminal, a log or a socket stands behind it. Called from several threads."""
+
+    def step(self, text: str) -> None:
+        """A part of the run begins."""
+
+    def listed(self, *, observations: int, done: int, products: int) -> None:
+        """So many observations of all have had their `products` listed."""
+
+    def planned(self, *, files: int, size: int) -> None:
+        """So many files, and bytes as far as listed, are to be fetched."""
+
+    def started(self, key: int, name: str, size: int | None) -> None:
+        """An attempt at a file begins; `size` in bytes where it is known. A second one starts from nought."""
+
+    def advanced(self, key: int, count: int) -> None:
+        """`count` more bytes of it are there."""
+
+    def finished(self, key: int) -> None:
+        """Its transfer ended, whatever became of it."""
+
+    def failed(self, name: str, problem: str) -> None:
+        """A file did not arrive; `problem` is a sentence."""
+
+    def warned(self, text: str) -> None:
+        """Something the user should know that does not stop the run."""
+
+
+class Silence:
+    """A reporter that says nothing."""
+
+    def step(self, text: str) -> None: ...
+    def listed(self, *, observations: int, done: int, products: int) -> None: ...
+    def planned(self, *, files: int, size: int) -> None: ...
+    def started(self, key: int, name: str, size: int | None) -> None: ...
+    def advanced(self, key: int, count: int) -> None: ...
+    def finished(self, key: int) -> None: ...
+    def failed(self, name: str, problem: str) -> None: ...
+    def warned(self, text: str) -> None: ...
+
+
+def utc_now() -> datetime:
+    """Return the time now."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Everything outside of a run: the state, the archive, the settings, the clock, who listens."""
+
+    store: Store
+    archive: Archive
+    mast: MastSettings
+    profiles: Mapping[str, Profile]
+    """Every profile of the configuration, in its order: pages are shared between them."""
+    token: str | None = field(default=None, repr=False)
+    stop: threading.Event = field(default_factory=threading.Event)
+    report: Reporter = field(default_factory=Silence)
+    now: Callable[[], datetime] = utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How one run differs from a usual one."""
+
+    full: bool = False
+    """Ask for everything again, as at a first run."""
+    force: bool = False
+    """Try failed files now, whenever their next attempt would be."""
+    fetch: bool = True
+    """False: list, record and plan only."""

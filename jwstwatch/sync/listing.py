@@ -1,0 +1,174 @@
+"""Ask the archive and plan what its answers mean, a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from jwstwatch.archive.batching import product_batches
+from jwstwatch.config.settings import Profile
+from jwstwatch.core import asking, layout, planning, products, selection
+from jwstwatch.core.model import ListingRow
+from jwstwatch.core.products import Product
+from jwstwatch.disk import looking
+from jwstwatch.errors import UnsafePathError
+from jwstwatch.store.listings import RecordedProduct
+from jwstwatch.store.plans import KnownFile, PlanRow
+from jwstwatch.store.roots import RootRecord
+from jwstwatch.store.runs import RunRecord
+from jwstwatch.sync import adopting, rules
+from jwstwatch.sync.context import Context, Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What every part of one run is about."""
+
+    run: RunRecord
+    profile: Profile
+    root: RootRecord
+    options: Options
+
+
+def list_and_plan(context: Context, subject: Subject) -> None:
+    """Ask for observations, then for the product lists that are wanted; cursors move once all were whole."""
+    memory = context.store.runs.memory(subject.profile.name)
+    digest = rules.query_digest(subject.profile)
+    time_rules = rules.time_rules(subject.profile)
+    asked = asking.ask(
+        time_rules, memory, digest=digest, now=subject.run.started_at, full=subject.options.full
+    )
+    context.report.step("asking for observations")
+    queries, warnings = rules.queries(subject.profile.parameters, asked)
+    for warning in warnings:
+        context.report.warned(warning)
+    for query in queries:
+        found = context.archive.observations(query)
+        context.store.listings.record_observations(
+            subject.profile.name, found, now=context.now(), everything=asked.everything
+        )
+    due = context.store.listings.due_observations(
+        subject.profile.name, now=context.now(), settle=time_rules.settle, recheck=time_rules.recheck
+    )
+    _list_products(context, subject, due)
+    if subject.profile.parameters.clobber:
+        context.store.plans.fetch_again(subject.profile.name, now=context.now())
+    context.store.runs.remember(
+        subject.profile.name,
+        asking.remembered(asked, memory, digest=digest, started=subject.run.started_at),
+        now=context.now(),
+    )
+
+
+def _list_products(context: Context, subject: Subject, due: Sequence[int]) -> None:
+    if due:
+        context.report.step("asking for products")
+    done = count = 0
+    explicit = subject.profile.explicit("Nobs_per_batch")
+    limit = subject.profile.parameters.Nobs_per_batch if explicit else None
+    for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
+        plan_batch(context, subject, obsids, rows)
+        done += len(obsids)
+        count += len(rows)
+        context.report.listed(observations=len(due), done=done, products=count)
+
+
+def plan_batch(context: Context, subject: Subject, obsids: Sequence[int], rows: Sequence[ListingRow]) -> None:
+    """Record the whole product lists of some observations, and plan what they ask for."""
+    store, profile = context.store, subject.profile
+    concerned = {*obsids, *(row.obsid for row in rows), *(row.parent_obsid for row in rows)}
+    listed = products.group(rows, store.listings.observations(concerned))
+    recorded = store.listings.record_products(subject.run.id, listed, now=context.now())
+    listed = [replace(product, obsnum=recorded[product.uri].obsnum) for product in listed]
+    chosen = selection.select(listed, rules.selection_rules(profile.parameters))
+    kept = selection.resolve_same_path(chosen.kept)
+    plan = _plan(context, subject, kept.kept, recorded)
+    dropped = [recorded[product.uri].id for product, _ in (*chosen.skipped, *kept.skipped)]
+    skipped = _no_longer_wanted(context, subject, dropped)
+    store.plans.record(
+        profile.name, subject.root.id, plan, skipped=skipped, run_id=subject.run.id, now=context.now()
+    )
+    store.listings.mark_checked(profile.name, obsids, now=context.now())
+
+
+def _plan(
+    context: Context, subject: Subject, kept: Sequence[Product], recorded: dict[str, RecordedProduct]
+) -> list[PlanRow]:
+    """Decide for each kept product what its path needs."""
+    layout_rules = rules.layout_rules(subject.profile.parameters)
+    candidates: dict[str, str] = {}
+    for product in kept:
+        try:
+            candidates[product.uri] = layout.relative_path(product, layout_rules)
+        except UnsafePathError as error:
+            context.report.warned(f"{product.uri} is skipped: {error.message}")
+    by_product, by_path = context.store.plans.known(
+        subject.profile.name,
+        subject.root.id,
+        product_ids=[entry.id for entry in recorded.values()],
+        paths=list(candidates.values()),
+    )
+    settled = [
+        (product, recorded[product.uri], known, known.path if known else candidates[product.uri])
+        for product in kept
+        if product.uri in candidates
+        for known in [_known_file(recorded[product.uri], candidates[product.uri], by_product, by_path)]
+    ]
+    on_disk = looking.look(subject.root.path, [path for _, _, _, path in settled])
+    plan = []
+    taken: dict[str, str] = {}
+    for product, entry, known, path in settled:
+        rival = taken.setdefault(path, product.uri)
+        if rival != product.uri or (known is not None and known.product_id != entry.id):
+            context.report.warned(f"{product.uri} is skipped: another product has its path {path}")
+            continue
+        target = planning.Target(
+            revision=entry.revision,
+            filetype=product.filetype,
+            calib_level=max(
+                (row.calib_level for row in product.rows if row.calib_level is not None), default=None
+            ),
+            exclusive=product.exclusive,
+            listed_size=product.size,
+        )
+        decision = planning.plan(
+            target, known.known if known else None, on_disk.get(path), has_token=context.token is not None
+        )
+        plan.append(_plan_row(subject.root.path, path, entry, known, target, decision))
+    return plan
+
+
+def _known_file(
+    entry: RecordedProduct, candidate: str, by_product: dict[int, KnownFile], by_path: dict[str, KnownFile]
+) -> KnownFile | None:
+    """A path is decided once: what this profile has already stays where it is."""
+    return by_product.get(entry.id) or by_path.get(candidate)
+
+
+def _plan_row(
+    root: Path,
+    path: str,
+    entry: RecordedProduct,
+    known: KnownFile | None,
+    target: planning.Target,
+    decision: planning.Decision,
+) -> PlanRow:
+    row = PlanRow(
+        product_id=entry.id,
+        path=path,
+        known=known,
+        state=decision.state,
+        reason=decision.reason,
+        priority=decision.priority,
+    )
+    if decision.action is planning.Action.ADOPT:
+        return adopting.adopt(row, root / path, target)
+    return row
+
+
+def _no_longer_wanted(context: Context, subject: Subject, product_ids: Sequence[int]) -> list[int]:
+    """Return those products that no listing row of any parent lets pass: this batch may hold some rows only."""
+    again = context.store.listings.wanted_products(subject.profile.name, product_ids)
+    selection_rules = rules.selection_rules(subject.profile.parameters)
+    return [key for key, product in again.items() if not selection.judge(product, selection_rules).kept]

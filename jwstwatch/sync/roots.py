@@ -1,0 +1,71 @@
+"""The output root of a run: is it there, is it the right one, and does it hold what the state believes?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jwstwatch.core.planning import DiskKind, OnDisk
+from jwstwatch.disk import looking, markers
+from jwstwatch.errors import RootMissingError, StorageError
+from jwstwatch.store.roots import Copy, Loss, RootRecord
+from jwstwatch.sync.context import Context
+from jwstwatch.sync.listing import Subject
+
+FEWEST_ALARMING = 100
+ALARMING_SHARE = 0.05
+"""More than the larger of the two vanished in one look: rather a mishap than somebody's wish."""
+
+
+def open_root(context: Context, path: Path) -> RootRecord:
+    """Return the root at `path`, made known at its first use; `RootMissingError` where it is not the one."""
+    known = context.store.roots.get(path)
+    identity = markers.establish(
+        path, expected=known.uuid if known else None, files=known.files if known else 0
+    )
+    if known is not None:
+        if known.uuid != identity:  # nothing of ours lay there
+            context.store.roots.set_identity(known.id, identity)
+        return known
+    moved = next((root for root in context.store.roots.all() if root.uuid == identity), None)
+    if moved is not None:
+        raise RootMissingError(
+            f"{path} is the output folder that the state knows as {moved.path}",
+            hint=f"If it moved: `jwstwatch root move {moved.path} {path}`.",
+        )
+    return context.store.roots.add(path, identity=identity, now=context.now())
+
+
+def check_disk(context: Context, subject: Subject) -> None:
+    """Compare what the state believes to be on disk with the disk; what is missing or cut is wanted again."""
+    parameters = subject.profile.parameters
+    if parameters.skip_check_if_outfile_exists:
+        return
+    losses: list[Loss] = []
+    checked = vanished = 0
+    for copies in context.store.roots.copies(subject.root.id, profile=subject.profile.name):
+        found = looking.look(subject.root.path, [copy.path for copy in copies])
+        checked += len(copies)
+        for copy in copies:
+            reason = _problem(copy, found.get(copy.path), sizes=not parameters.skip_check_filesize)
+            if reason is not None:
+                vanished += copy.path not in found
+                losses.append(Loss(file_id=copy.file_id, product_id=copy.product_id, reason=reason))
+    if vanished > max(FEWEST_ALARMING, ALARMING_SHARE * checked):
+        raise StorageError(
+            f"{vanished} of {checked} files vanished from {subject.root.path} since the last run",
+            hint="Nothing was fetched or marked. Is a disk below it not mounted? If it is right that they "
+            f"are gone: `jwstwatch root accept {subject.root.path}`.",
+        )
+    if losses:
+        context.report.warned(f"{len(losses)} files are missing or damaged on disk and are fetched again")
+        context.store.roots.record_losses(subject.run.id, losses, now=context.now())
+
+
+def _problem(copy: Copy, found: OnDisk | None, *, sizes: bool) -> str | None:
+    if found is None:
+        return "missing on disk"
+    if found.kind is not DiskKind.FILE:
+        return "something else stands at its path"
+    if sizes and copy.size is not None and found.size != copy.size:
+        return f"{found.size} of {copy.size} bytes on disk"
+    return None

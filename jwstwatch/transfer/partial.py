@@ -1,0 +1,243 @@
+"""A file on its way: `.<name>.<revision>.part` beside its target, and whether it can go on where it stopped.
+
+A partial goes on only if it cannot mix two contents: the archive's validator of its first bytes is known and
+still holds, or the archive states a checksum of the whole. A note beside it (`.part.json`) remembers the
+validator; it does not count after a reboot, for then bytes may be missing that were never made durable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jwstwatch.core.retrying import Failure, FailureKind
+from jwstwatch.errors import StorageError
+from jwstwatch.files import translate_storage_errors
+from jwstwatch.transfer.job import Job, TransferError
+
+_NOTE_AT_ONCE = 8 << 20
+"""Bytes from which the note is written at the start already, so that even a killed process leaves one."""
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """Where a transfer can go on: `offset` bytes are there, of `total` where that is known."""
+
+    offset: int
+    validator: str | None
+    total: int | None
+
+
+def part_name(name: str, revision: int) -> str:
+    """Return the file name of a partial."""
+    return f".{name}.{revision}.part"
+
+
+def note_of(part: Path) -> Path:
+    """Return where the note about `part` lies."""
+    return part.with_name(f"{part.name}.json")
+
+
+class Partial:
+    """The partial of one job, written between `begin` or `resume` and `finish`, `leave` or `discard`.
+
+    Every method raises `StorageError` where the disk refuses, `TransferError` where only this path does.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        _refuse_foreign(job)
+        with self._local(job.target.parent):
+            self.folder = _make_folder(job)
+        self.path = self.folder / part_name(job.name, job.revision)
+        self.size = 0
+        self._note = note_of(self.path)
+        self._handle: int | None = None
+        self._validator: str | None = None
+        self._total: int | None = None
+        self._hashes = self._fresh_hashes()
+
+    @property
+    def sha256(self) -> str:
+        """Return the SHA-256 of what is written so far, in hexadecimal digits."""
+        return self._hashes[0].hexdigest()
+
+    @property
+    def md5(self) -> str | None:
+        """Return the MD5 of what is written so far where the job states one to compare with."""
+        return self._hashes[1].hexdigest() if len(self._hashes) > 1 else None
+
+    def resumption(self) -> Resumption | None:
+        """Return where to go on, None where to start anew."""
+        with self._local():
+            try:
+                status = os.lstat(self.path)
+            except FileNotFoundError:
+                return None
+            if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
+                return None
+            note = self._read_note()
+        validator, total = note or (None, None)
+        if validator is None and self._job.checksum is None:
+            return None
+        # A whole partial asks for its last byte again: that tells whether it is still the archive's.
+        last = status.st_size if total is None else min(status.st_size, total - 1)
+        return Resumption(last, validator, total) if last > 0 else None
+
+    def begin(self, *, validator: str | None, total: int | None) -> None:
+        """Start from nought a content that `validator` stands for, `total` bytes long."""
+        self._validator, self._total = validator, total
+        self.size = 0
+        self._hashes = self._fresh_hashes()
+        with self._local():
+            self._close()
+            self._note.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
+            self._handle = self._open(os.O_CREAT | os.O_EXCL)
+        if total is None or total >= _NOTE_AT_ONCE:
+            self._write_note()
+
+    def resume(self, resumption: Resumption) -> None:
+        """Go on at `resumption`, its bytes read and hashed again."""
+        self._validator, self._total = resumption.validator, resumption.total
+        self.size = 0
+        self._hashes = self._fresh_hashes()
+        with self._local():
+            self._close()
+            self._handle = self._open(0)
+            os.ftruncate(self._handle, resumption.offset)
+            while block := os.read(self._handle, _BLOCK):
+                self._count(block)
+        if self.size != resumption.offset:
+            raise TransferError(
+                Failure(kind=FailureKind.LOCAL, message=f"{self.path} changed while it was read")
+            )
+
+    def write(self, block: bytes) -> None:
+        """Append `block`."""
+        if self._handle is None:
+            raise ValueError("a partial is written to between begin and finish")
+        with self._local():
+            rest = memoryview(block)
+            while rest:
+                rest = rest[os.write(self._handle, rest) :]
+        self._count(block)
+
+    def finish(self) -> None:
+        """Make the bytes durable; the note stays until the partial is placed."""
+        with self._local():
+            if self._handle is not None:
+                os.fsync(self._handle)
+            self._close()
+
+    def leave(self) -> None:
+        """Keep what is there if it can go on later, else remove it."""
+        if self._handle is None:
+            # Nothing was begun; what lay there before is as good as it was.
+            return
+        can_go_on = self.size > 0 and (self._validator is not None or self._job.checksum is not None)
+        if not can_go_on:
+            self.discard()
+            return
+        with self._local():
+            self._close()
+        self._write_note()
+
+    def discard(self) -> None:
+        """Remove the partial and its note; a disk that refuses even that is told of elsewhere."""
+        with contextlib.suppress(OSError):
+            self._close()
+        for path in (self.path, self._note):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+    def _fresh_hashes(self) -> list[hashlib._Hash]:
+        hashes = [hashlib.sha256()]
+        if self._job.checksum is not None:
+            hashes.append(hashlib.md5(usedforsecurity=False))
+        return hashes
+
+    def _count(self, block: bytes) -> None:
+        for digest in self._hashes:
+            digest.update(block)
+        self.size += len(block)
+
+    def _open(self, more: int) -> int:
+        # Made with the umask's modes and, in a setgid folder, with the folder's group.
+        return os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | more, 0o666)
+
+    def _close(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            os.close(handle)
+
+    def _write_note(self) -> None:
+        if self._validator is None:
+            return
+        facts = {"validator": self._validator, "total": self._total, "boot": _boot()}
+        with self._local():
+            self._note.unlink(missing_ok=True)
+            self._note.write_text(json.dumps(facts), encoding="utf-8")
+
+    def _read_note(self) -> tuple[str, int | None] | None:
+        try:
+            facts = json.loads(self._note.read_bytes()[:4096])
+        except (FileNotFoundError, ValueError):
+            return None
+        match facts:
+            case {"validator": str(validator), "total": int() | None as total, "boot": boot} if (
+                boot == _boot()
+            ):
+                return validator, total
+        return None
+
+    @contextlib.contextmanager
+    def _local(self, place: Path | None = None) -> Iterator[None]:
+        place = place or self.folder
+        try:
+            with translate_storage_errors(place):
+                yield
+        except StorageError:
+            if self._handle is not None:
+                # A full disk is not helped by what cannot be finished.
+                self.discard()
+            raise
+        except OSError as error:
+            message = f"{self._job.target} cannot be written ({error.strerror or error})"
+            raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error
+
+
+def _refuse_foreign(job: Job) -> None:
+    try:
+        status = os.lstat(job.target)
+    except OSError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        what = "a link" if stat.S_ISLNK(status.st_mode) else "no plain file"
+        raise TransferError(
+            Failure(kind=FailureKind.LOCAL, message=f"{job.target} is {what}; it is left alone")
+        )
+
+
+def _make_folder(job: Job) -> Path:
+    """Make the target's folder; a file in its way costs this job only, not the root."""
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        return job.target.parent.resolve(strict=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        message = f"{job.target.parent} cannot be a folder: something else stands in its way"
+        raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

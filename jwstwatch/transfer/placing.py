@@ -1,0 +1,73 @@
+"""The last step: a checked partial takes its place, and what partials leave behind is cleared."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from jwstwatch.errors import UnsafePathError
+from jwstwatch.files import sync_folder, translate_storage_errors
+from jwstwatch.transfer.partial import note_of
+
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<revision>[0-9]+)\.part(\.json)?", re.DOTALL)
+
+
+def place(part: Path, target: Path, *, mode: int | None = None) -> None:
+    """Rename a checked and durable `part` over `target`, in one step; the folder is yet to be synced.
+
+    The file gets `mode`, or keeps what the part was made with: the umask's modes, or those of the folder's
+    default access list, and a setgid folder's group.
+    Raises `UnsafePathError` where a link, a folder or a device stands at `target` (it is left alone), and
+    `StorageError` where the disk refuses.
+    """
+    with translate_storage_errors(target.parent):
+        _refuse_foreign(target)
+        if mode is not None:
+            part.chmod(mode)
+        part.replace(target)
+        note_of(part).unlink(missing_ok=True)
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Make the entries of `folders` durable, each once: the end of a group of placements."""
+    for folder in dict.fromkeys(folders):
+        with translate_storage_errors(folder):
+            sync_folder(folder)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the partials and their notes that lie in `folder`, by name."""
+    try:
+        with translate_storage_errors(folder):
+            return sorted(
+                entry for entry in folder.iterdir() if _LEFTOVER.fullmatch(entry.name) and not entry.is_dir()
+            )
+    except FileNotFoundError:
+        return []
+
+
+def remove_parts(folder: Path, name: str, *, keep_revision: int | None = None) -> int:
+    """Remove the partials of `name` in `folder` but those of `keep_revision`; return how many files went."""
+    removed = 0
+    for entry in leftovers(folder):
+        match = _LEFTOVER.fullmatch(entry.name)
+        if match is None or match["name"] != name or match["revision"] == str(keep_revision):
+            continue
+        with contextlib.suppress(FileNotFoundError), translate_storage_errors(folder):
+            entry.unlink()
+            removed += 1
+    return removed
+
+
+def _refuse_foreign(target: Path) -> None:
+    try:
+        status = os.lstat(target)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(status.st_mode):
+        what = "a link" if stat.S_ISLNK(status.st_mode) else "no plain file"
+        raise UnsafePathError(f"{target} is {what}; it is left alone", hint="Move it away, then retry.")

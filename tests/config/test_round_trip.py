@@ -1,0 +1,102 @@
+"""Any value that a parameter can have is written to YAML and read back as itself."""
+
+from __future__ import annotations
+
+import zoneinfo
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jwstwatch.core.instruments import INSTRUMENTS
+from jwstwatch.core.parameter_kinds import Kind, Maybe, Several
+from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
+from jwstwatch.core.parameter_units import Cron, Duration, Rate, Seconds, Server, TimeZone
+from jwstwatch.core.parameter_words import Detector, Instruments, ProposalChoice, Proposals, Range
+from jwstwatch.core.parameters import PARAMETERS
+from tests.config.conftest import Desk
+
+# A dollar sign in a file is the beginning of a variable.
+PRINTABLE = st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="$,~")
+TEXT = st.text(PRINTABLE, min_size=1, max_size=12)
+NAME = TEXT.filter(lambda name: name.lower() not in (".", "..", "none", "true", "false") and "/" not in name)
+NUMBERS = st.integers(0, 59).map(str)
+DATES = st.dates().map(str) | st.floats(0, 99999).map(lambda mjd: f"{mjd:.6f}")
+MINUTES = st.sampled_from(["*", "*/5", "0,30", "10-20", "10-40/3"]) | NUMBERS
+
+
+def proposals() -> st.SearchStrategy[tuple[ProposalChoice, ...]]:
+    obsnums = st.lists(st.integers(1, 999), unique=True, max_size=3).map(tuple)
+    choice = st.builds(ProposalChoice, proposal=st.integers(1, 99999), obsnums=obsnums)
+    return st.lists(choice, unique_by=lambda one: one.proposal, max_size=4).map(tuple)
+
+
+def ranges(limits: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.just(()) | st.tuples(st.builds("{}{}".format, limits, st.sampled_from(["", "+", "-"])))
+
+
+def values(name: str, kind: Kind[Any]) -> st.SearchStrategy[Any]:
+    if isinstance(kind, Maybe):
+        inner = values(name, kind.kind)
+        return inner if kind.inherited else st.none() | inner
+    if isinstance(kind, Several):
+        items = st.lists(values(name, kind.item), unique=True, min_size=int(kind.at_least_one), max_size=4)
+        return items.map(tuple)
+    if isinstance(kind, Integer | Number):
+        low, high = kind.lowest, kind.highest
+        return st.integers(int(low), int(high)) if isinstance(kind, Integer) else st.floats(low, high)
+    if isinstance(kind, Word):
+        return TEXT.map(str.lower) if kind.lower else TEXT
+    if isinstance(kind, Range):
+        return ranges(DATES if name == "date_select" else st.integers(0, 10**9).map(str))
+    if isinstance(kind, Instruments):
+        return st.lists(st.sampled_from(INSTRUMENTS), unique=True, min_size=1).map(tuple)
+    if isinstance(kind, Duration):
+        return st.timedeltas(min_value=max(kind.shortest, timedelta(0)), max_value=timedelta(days=3660))
+    return SIMPLE[type(kind)]
+
+
+SIMPLE: dict[type, st.SearchStrategy[Any]] = {
+    Boolean: st.booleans(),
+    Proposals: proposals(),
+    Detector: st.sampled_from(["a1", "b5", "along", "nrcblong", "nis", "guider1"]),
+    RelativeName: NAME,
+    Folder: st.lists(NAME, max_size=3).map(lambda parts: Path("/", *parts)),
+    Cron: st.builds("{} 4 1-15 jan,7 mon-fri".format, MINUTES),
+    TimeZone: st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime"})),
+    Rate: st.integers(1000, 10**12),
+    Seconds: st.floats(1, 3600),
+    Server: st.sampled_from(["https://mast.stsci.edu", "http://127.0.0.1:8080/mast"]),
+}
+
+
+@given(st.data())
+def test_any_value_survives_being_written_to_a_profile(shared_desk: Desk, data: st.DataObject) -> None:
+    names = [name for name, each in PARAMETERS.items() if not each.one_off_only and name != "cron"]
+    chosen = data.draw(st.lists(st.sampled_from(names), unique=True, min_size=1, max_size=6))
+    wanted = {name: data.draw(values(name, PARAMETERS[name].kind), label=name) for name in chosen}
+    wanted.pop("guidestars" if wanted.get("guidestar_data_only") else "", None)
+    plain = {name: PARAMETERS[name].kind.write(value) for name, value in wanted.items()}
+    shared_desk.write(yaml.safe_dump({"profiles": {"a": plain}}, allow_unicode=data.draw(st.booleans())))
+    parameters = shared_desk.load().profile("a").parameters
+    assert {name: getattr(parameters, name) for name in wanted} == wanted
+
+
+@given(st.data())
+def test_any_value_of_every_kind_survives_being_written_as_text(data: st.DataObject) -> None:
+    kinds = [each.kind for each in PARAMETERS.values()] + [Rate(), Seconds(), Server()]
+    kind = data.draw(st.sampled_from(kinds))
+    name = next((name for name, each in PARAMETERS.items() if each.kind is kind), "")
+    value = data.draw(values(name, kind))
+    assert kind.take(as_text(kind.write(value))) == value
+
+
+def as_text(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return [as_text(item) for item in plain]
+    if isinstance(plain, dict):
+        return {key: as_text(item) for key, item in plain.items()}
+    return None if plain is None else str(plain)

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jwstwatch.core.model import FileState
+from jwstwatch.core.site import PageSettings
+from jwstwatch.pages.bundles import arrange
+from jwstwatch.pages.columns import fill_table, normalise_picture_type, sort_rows
+from tests.pages import examples
+from tests.pages.examples import make_exposure, make_file
+
+KEY = "jw01345001001_03101_00001_nrca1"
+
+
+def settings(*columns: str, thumbnails: tuple[str, ...] = (), sort_by: tuple[str, ...] = ()) -> PageSettings:
+    return PageSettings(columns=columns, thumbnails=thumbnails, keywords=(), sort_by=sort_by)
+
+
+def rows_of(*files, observations=()):
+    return arrange(replace(examples.make_ceers(0), files=files, observations=observations)).exposures
+
+
+def cells_of(files, *columns, thumbnails=(), observations=()):
+    table = fill_table(
+        rows_of(*files, observations=observations), settings(*columns, thumbnails=thumbnails), folder="01345"
+    )
+    return table.headings, table.rows[0][1]
+
+
+@pytest.mark.parametrize("word", ["uncal", "_uncal", "uncal.jpg", "_uncal.jpg", " UNCAL "])
+def test_every_spelling_of_a_picture_means_the_same(word):
+    assert normalise_picture_type(word) == "_uncal.jpg"
+
+
+@pytest.mark.parametrize("column", ["rate", "_rate.jpg"])
+@pytest.mark.parametrize("thumbnail", ["rate", "_rate.jpg"])
+def test_a_thumbnail_column_may_be_spelt_either_way_in_both_parameters(column, thumbnail):
+    headings, (cell,) = cells_of(make_exposure(KEY, 0), column, thumbnails=(thumbnail,))
+    assert headings[0].name == column
+    assert headings[0].kind == "picture"
+    assert cell.picture == f"obsnum01/{KEY}_rate.TN.jpg"
+    assert cell.link == f"obsnum01/{KEY}_rate.jpg"
+
+
+def test_a_picture_without_a_thumbnail_is_a_text_link():
+    jpg = make_file(f"{KEY}_rate.jpg")
+    _, (cell,) = cells_of([jpg], "rate", thumbnails=("rate",))
+    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.jpg", "rate.jpg")
+
+
+@pytest.mark.parametrize("jpg_state", [None, FileState.WANTED, FileState.WITHHELD, FileState.FAILED])
+def test_without_a_picture_the_fits_file_is_a_text_link(jpg_state):
+    files = [make_file(f"{KEY}_rate.fits")]
+    if jpg_state:
+        files.append(make_file(f"{KEY}_rate.jpg", state=jpg_state))
+    _, (cell,) = cells_of(files, "rate", thumbnails=("rate",))
+    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.fits", "rate")
+
+
+def test_a_picture_that_is_not_there_shows_why():
+    jpg = make_file(f"{KEY}_rate.jpg", state=FileState.WITHHELD, reason="no token")
+    _, (cell,) = cells_of([jpg], "rate", thumbnails=("rate",))
+    assert (cell.link, cell.state, cell.note) == (None, FileState.WITHHELD, "no token")
+
+
+def test_a_png_preview_serves_as_the_picture():
+    png = make_file(f"{KEY}_x1d.png", thumbnail=f"01345/obsnum01/{KEY}_x1d.TN.jpg")
+    _, (cell,) = cells_of([png], "x1d", thumbnails=("x1d",))
+    assert cell.picture == f"obsnum01/{KEY}_x1d.TN.jpg"
+
+
+def test_a_column_that_names_a_file_type_without_thumbnails_links_the_files():
+    _, (cell,) = cells_of([make_file(f"{KEY}_crf.fits")], "crf")
+    assert (cell.link, cell.text) == (f"obsnum01/{KEY}_crf.fits", "crf")
+
+
+def test_product_columns_have_the_names_and_values_of_jwst_mast_query():
+    names = (
+        "proposal_id",
+        "obsnum",
+        "visit",
+        "obsID",
+        "parent_obsid",
+        "sca",
+        "size",
+        "obs_id",
+        "outfilename",
+    )
+    _, cells = cells_of(make_exposure(KEY, 3), *names)
+    assert [cell.value for cell in cells] == [
+        *(1345, 1, 1, 71672223, 71690010, "nrca1", 117452160),
+        *(KEY, f"01345/obsnum01/{KEY}_uncal.fits"),
+    ]
+    assert cells[-1].link == f"obsnum01/{KEY}_uncal.fits"
+    assert (cells[6].text, cells[6].sort) == ("117 MB", "117452160")
+
+
+def test_a_file_that_is_not_on_disk_is_named_without_a_link():
+    _, (path, state, word) = cells_of(
+        [make_file(f"{KEY}_uncal.fits", state=FileState.FAILED)], "outfilename", "state", "dl_str"
+    )
+    assert path.text
+    assert path.link is None
+    assert (state.text, word.text) == ("failed", "ERRORdownload")
+
+
+def test_keywords_and_columns_of_the_observation_can_be_shown():
+    observation = examples.make_observation(
+        KEY, 1, columns={"target_name": "CEERS-EGS", "srcDen": None, "s_ra": 214.9}
+    )
+    names = ("DATE-BEG", "TARG_RA", "NINTS", "target_name", "srcDen", "s_ra", "date_min", "NOSUCH")
+    _, cells = cells_of(make_exposure(KEY, 0), *names, observations=(observation,))
+    assert [cell.text for cell in cells] == [
+        *("2022-06-21T04:12:07.545", "214.915417", "1", "CEERS-EGS", "", "214.9", "2022-06-21T04:12Z", ""),
+    ]
+    assert cells[1].sort == "214.9154166666667"  # sorted by the true value, not by what is shown
+
+
+def test_a_column_of_numbers_is_known_as_such_and_a_mixed_one_is_not():
+    files = [make_file(f"{KEY}_uncal.fits"), make_file(f"{KEY[:-1]}2_uncal.fits")]
+    files[1] = examples.with_keywords(files[1], {"NINTS": "two", "GS_MAG": 12.5})
+    headings, _ = cells_of(files, "NINTS", "NGROUPS", "GS_MAG", "FILTER", "NOSUCH")
+    assert [heading.kind for heading in headings] == ["text", "number", "number", "text", "text"]
+
+
+def test_rows_without_columns_are_still_rows():
+    table = fill_table(rows_of(*make_exposure(KEY, 0)), settings(), folder="01345")
+    assert table.headings == ()
+    assert [cells for _, cells in table.rows] == [()]
+
+
+def test_rows_come_in_the_configured_order_with_empty_values_last():
+    files = [
+        make_file("jw01345002001_03101_00001_nrca2_uncal.fits", keywords={"FILTER": "F200W"}),
+        make_file("jw01345001001_03101_00001_nrcb1_uncal.fits", keywords={}),
+        make_file("jw01345001001_03101_00001_nrca1_uncal.fits", keywords={"FILTER": "F200W"}),
+        make_file("jw01345010001_03101_00001_nrca1_uncal.fits", keywords={"FILTER": "F115W"}),
+    ]
+    in_order = [
+        (row.obsnum, row.name.detector)
+        for row in sort_rows(rows_of(*files), ["proposal_id", "obsnum", "sca"])
+    ]
+    assert in_order == [(1, "nrca1"), (1, "nrcb1"), (2, "nrca2"), (10, "nrca1")]
+    by_filter = [(row.obsnum, row.name.detector) for row in sort_rows(rows_of(*files), ["FILTER"])]
+    assert by_filter == [(10, "nrca1"), (1, "nrca1"), (2, "nrca2"), (1, "nrcb1")]
+
+
+values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())
+
+
+@given(st.lists(values, max_size=8), st.randoms())
+def test_values_of_any_kind_sort_the_same_way_from_any_order(keywords, random):
+    files = [
+        make_file(f"jw01345001001_03101_{number:05d}_nrca1_uncal.fits", keywords={"X": value})
+        for number, value in enumerate(keywords)
+    ]
+    rows = list(rows_of(*files))
+    expected = [row.key for row in sort_rows(rows, ["X"])]
+    random.shuffle(rows)
+    assert [row.key for row in sort_rows(rows, ["X"])] == expected
