@@ -1,6 +1,6 @@
 """One exception tree. Each error carries a hint for the user and the exit code of the program.
 
-Source of the codes: the contract in ``docs/exit-codes.md``.
+Source of the codes: `docs/commands.md`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -53,7 +53,7 @@ class Problems:
         where = f"{self.file}:{line}" if line else self.file
         self._found.append((line, f"{where}: {path}: {message}" if path else f"{where}: {message}"))
 
-    def unknown(self, line: int, path: str, known: Iterator[str] | Mapping[str, object]) -> None:
+    def unknown(self, line: int, path: str, known: Iterable[str]) -> None:
         """Note an unknown key and the known one that was probably meant."""
         self.add(line, path, f"unknown key{suggest(path.rpartition('.')[2], tuple(known))}")
 

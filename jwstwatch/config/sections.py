@@ -142,7 +142,7 @@ def read_pages(top: Top, reading: Reading) -> tuple[Path | None, Source]:
         return nothing
     for name, other in entries.items():
         if name != "dir" and not is_credential(name):
-            reading.problems.unknown(other.line, join_path("pages", name), {"dir": None})
+            reading.problems.unknown(other.line, join_path("pages", name), ["dir"])
     place = entries.get("dir")
     if place is None or place.value is None:
         return nothing

@@ -147,7 +147,8 @@ def _let_one_schedule_win(effective: dict[str, Setting], layer: Values) -> None:
 
 
 def _warnings(name: str, parameters: Parameters, settings: Iterable[Setting]) -> Iterable[str]:
+    # These are the same for every profile that they concern, and are told once.
+    yield from (setting.warning for setting in settings if setting.warning)
     prefix = f"profile {name}: " if name else ""
-    yield from (f"{prefix}{setting.warning}" for setting in settings if setting.warning)
     _, about_modes = instrument_patterns(parameters.instrument, parameters.obsmode)
     yield from (f"{prefix}{warning}" for warning in about_modes)

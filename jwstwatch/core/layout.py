@@ -17,6 +17,8 @@ _ROOM = 24
 # Control and format characters, halves of surrogate pairs, line and paragraph separators.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
+_OWN_NAMES = frozenset({"index.html", "jwstwatch-assets"})
+
 UNKNOWN_PROPOSAL = "unknown"
 UNKNOWN_OBSERVATION = "NA"
 
@@ -59,17 +61,17 @@ def observation_folder(obsnum: int | None) -> str:
 
 
 def thumbnail_name(name: str) -> str:
-    """Return the name of the small copy of a preview: `x_rate.jpg` becomes `x_rate.TN.jpg`."""
-    stem, dot, extension = name.rpartition(".")
-    return f"{stem}.TN.{extension}" if dot else f"{name}.TN.jpg"
+    """Return the name of the small copy of a preview: `x_rate.jpg` becomes `x_rate.TN.jpg`, as does a png."""
+    stem, dot, _ = name.rpartition(".")
+    return f"{stem if dot else name}.TN.jpg"
 
 
 def safe_name(name: str) -> str:
     """Return `name` if it can be one file name below a folder, or raise UnsafePathError.
 
-    Names that begin with a dot are refused too: they are this program's own (markers, partials).
+    Names that begin with a dot are refused too, and those of the pages: they are this program's own.
     """
-    if not name or name.startswith("."):
+    if not name or name.startswith(".") or name in _OWN_NAMES:
         raise UnsafePathError(f"{name!r} is no name for a product's file")
     if "/" in name or "\\" in name:
         raise UnsafePathError(f"{name!r} holds a path separator")

@@ -83,20 +83,15 @@ class _Builder:
         processed = min(start + timedelta(hours=6), self.now - timedelta(minutes=20))
         if visit.age > timedelta(days=60):
             processed = start + timedelta(days=45, hours=visit.number)
-        for exposure in range(1, visit.exposures + 1):
-            for segment in range(1, visit.segments + 1) or (0,):
-                for detector in visit.detectors:
-                    begin = start + timedelta(
-                        seconds=visit.seconds * 1.1 * (exposure - 1 + max(segment - 1, 0))
-                    )
-                    yield self._exposure(
-                        visit,
-                        exposure=exposure,
-                        segment=segment,
-                        detector=detector,
-                        start=begin,
-                        at=processed,
-                    )
+        parts = itertools.product(
+            range(1, visit.exposures + 1), range(1, visit.segments + 1) or (0,), visit.detectors
+        )
+        for exposure, segment, detector in parts:
+            before = visit.seconds * 1.1 * (exposure - 1 + max(segment - 1, 0))
+            begin = start + timedelta(seconds=before)
+            yield self._exposure(
+                visit, exposure=exposure, segment=segment, detector=detector, start=begin, at=processed
+            )
 
     def _exposure(
         self, visit: Visit, *, exposure: int, segment: int, detector: str, start: datetime, at: datetime

@@ -116,10 +116,9 @@ class Catalogue:
                     continue
                 parent = self._observations[obs_id]
                 for holder in (obs_id, *parent.members):
+                    owner = self._observations[holder]
                     rows += [
-                        product_row(
-                            product, self._observations[holder], parent=parent, size=self.size(product.uri)
-                        )
+                        product_row(product, owner, parent=parent, size=self.size(product.uri))
                         for product in self._listed(holder)
                     ]
         return rows
@@ -223,7 +222,8 @@ class Catalogue:
 
     def withdraw(self, uri: str) -> None:
         """Take a product out of every listing; its download answers 404."""
-        self._change(uri, listed=False)
+        with self._lock:
+            self._put_product(replace(self.product(uri), listed=False))
 
     def restore(self, uri: str) -> None:
         """List a withdrawn product again."""
@@ -232,7 +232,8 @@ class Catalogue:
 
     def restate_size(self, uri: str, size: int | None) -> None:
         """Make the listing state another size than the true one (None: the truth again)."""
-        self._change(uri, stated_size=size)
+        with self._lock:
+            self._put_product(replace(self.product(uri), stated_size=size))
 
     def release(self, obs_id: str, *, now: datetime) -> None:
         """End the exclusive access to an observation and all its members, as from a minute ago."""
@@ -244,14 +245,6 @@ class Catalogue:
                 self._put_observation(replace(known, exclusive=False, release=released))
 
     # -- inside
-
-    def _change(self, uri: str, *, listed: bool | None = None, stated_size: int | None = None) -> None:
-        with self._lock:
-            product = self.product(uri)
-            if listed is not None:
-                self._put_product(replace(product, listed=listed))
-            else:
-                self._put_product(replace(product, stated_size=stated_size))
 
     def _put_observation(self, observation: ArchivedObservation) -> None:
         self._observation_rows = None

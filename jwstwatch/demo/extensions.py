@@ -129,7 +129,7 @@ def _cube(sight: _Sight) -> Extensions:
 
 
 def _rectified(sight: _Sight) -> Extensions:
-    """SCI, ERR, CON (one plane of 32 exposures) and WHT of a resampled image."""
+    """SCI, ERR, CON (one plane, a bit for each exposure) and WHT of a resampled image."""
     import numpy as np
 
     data = sight.picture(depth=4.0)

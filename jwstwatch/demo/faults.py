@@ -51,11 +51,18 @@ class FaultKind(StrEnum):
     """A query's answer is not JSON."""
 
 
+_OF_DOWNLOADS = frozenset(
+    {FaultKind.REDIRECT, FaultKind.IGNORE_RANGE, FaultKind.IGNORE_IF_RANGE, FaultKind.NO_VALIDATORS}
+)
+_OF_QUERIES = frozenset({FaultKind.EXECUTING, FaultKind.ERROR, FaultKind.SHORT, FaultKind.GARBLED_JSON})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One fault. `uri`, `service` and `path` are patterns with `*`; those given must all match.
 
-    It spares the first `skip` matching requests, strikes the next `times` (None: for ever), then is over.
+    Without any it strikes every request that its kind can strike. It spares the first `skip` matching
+    requests, strikes the next `times` (None: for ever), then is over.
     """
 
     kind: FaultKind | str
@@ -131,6 +138,9 @@ class Faults:
 
 
 def _matches(fault: Fault, *, method: str, path: str, uri: str | None, service: str | None) -> bool:
+    kind = FaultKind(fault.kind)
+    if (kind in _OF_DOWNLOADS and uri is None) or (kind in _OF_QUERIES and service is None):
+        return False
     if fault.method is not None and fault.method != method:
         return False
     pairs = ((fault.uri, uri), (fault.service, service), (fault.path, path))

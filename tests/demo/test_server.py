@@ -194,6 +194,13 @@ def test_a_fault_strikes_only_what_it_names(server: ArchiveServer, small: Catalo
     assert fetch(server, uri, method="HEAD").status == 405
 
 
+def test_a_fault_is_not_spent_on_a_request_that_it_cannot_strike(server: ArchiveServer, uri: str) -> None:
+    server.faults.add(Fault(kind="executing"), Fault(kind="redirect"))
+    assert ask(server, "/whoami").status == 200
+    assert query(server, "Mast.Caom.Filtered", {})["status"] == "EXECUTING"
+    assert fetch(server, uri).status == 302
+
+
 @pytest.mark.parametrize(("status", "wait"), [(503, 7), (503, "Sun, 22 Nov 2026 14:00:00 GMT"), (429, 1)])
 def test_a_status_fault_may_ask_to_come_back(
     server: ArchiveServer, uri: str, status: int, wait: int | str

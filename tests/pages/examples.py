@@ -150,6 +150,16 @@ def summarise(proposal: int, files: Iterable[PageFile], **facts: object) -> Prop
     return replace(summary, **facts)
 
 
+def make_view(
+    files: Iterable[PageFile], observations: Iterable[Observation] = (), *, settings: PageSettings = SETTINGS
+) -> ProposalView:
+    """Return proposal 1345 with these files and observations, whatever they are."""
+    files = tuple(files)
+    return ProposalView(
+        summary=summarise(1345, files), observations=tuple(observations), files=files, settings=settings
+    )
+
+
 def make_ceers(exposures: int = 4, *, settings: PageSettings = SETTINGS) -> ProposalView:
     """Return proposal 1345 with every state, a time series, level-3 products, guide stars and the rest."""
     files: list[PageFile] = []
@@ -220,6 +230,9 @@ def make_site(root: Path, *views: ProposalView, others: Iterable[ProposalSummary
     """Put the files of `views` on disk below `root` and return the site that shows them."""
     for view in views:
         fill_disk(root, view.files)
+        folder = root / f"{view.summary.proposal:05d}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{folder.name}.products.txt").write_text("the table room's\n")
     index = (*(view.summary for view in views), *others)
     return SiteView(root=root, proposals=views, index=index)
 
@@ -232,7 +245,6 @@ def fill_disk(root: Path, files: Iterable[PageFile]) -> None:
             path = root / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture if file.name.endswith((".jpg", ".png")) else b"data")
-            (root / f"{path.parent.relative_to(root).parts[0]}/01345.products.txt").touch()
         if file.thumbnail:
             (root / file.thumbnail).write_bytes(picture)
 

@@ -6,14 +6,13 @@ from pathlib import Path
 from jwstwatch.core.model import FileState
 from jwstwatch.pages.bundles import arrange
 from tests.pages import examples
-from tests.pages.examples import make_exposure, make_file
+from tests.pages.examples import make_exposure, make_file, make_view
 
 KEY = "jw01345001001_03101_00001_nrca1"
 
 
 def arrange_files(*files, observations=()):
-    view = replace(examples.make_ceers(0), files=files, observations=observations)
-    return arrange(view)
+    return arrange(make_view(files, observations))
 
 
 def test_every_file_of_a_proposal_has_exactly_one_place():

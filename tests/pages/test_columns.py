@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +9,7 @@ from jwstwatch.core.site import PageSettings
 from jwstwatch.pages.bundles import arrange
 from jwstwatch.pages.columns import fill_table, normalise_picture_type, sort_rows
 from tests.pages import examples
-from tests.pages.examples import make_exposure, make_file
+from tests.pages.examples import make_exposure, make_file, make_view
 
 KEY = "jw01345001001_03101_00001_nrca1"
 
@@ -21,7 +19,7 @@ def settings(*columns: str, thumbnails: tuple[str, ...] = (), sort_by: tuple[str
 
 
 def rows_of(*files, observations=()):
-    return arrange(replace(examples.make_ceers(0), files=files, observations=observations)).exposures
+    return arrange(make_view(files, observations)).exposures
 
 
 def cells_of(files, *columns, thumbnails=(), observations=()):
@@ -58,7 +56,7 @@ def test_without_a_picture_the_fits_file_is_a_text_link(jpg_state):
     if jpg_state:
         files.append(make_file(f"{KEY}_rate.jpg", state=jpg_state))
     _, (cell,) = cells_of(files, "rate", thumbnails=("rate",))
-    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.fits", "rate")
+    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.fits", "rate.fits")
 
 
 def test_a_picture_that_is_not_there_shows_why():
@@ -75,7 +73,7 @@ def test_a_png_preview_serves_as_the_picture():
 
 def test_a_column_that_names_a_file_type_without_thumbnails_links_the_files():
     _, (cell,) = cells_of([make_file(f"{KEY}_crf.fits")], "crf")
-    assert (cell.link, cell.text) == (f"obsnum01/{KEY}_crf.fits", "crf")
+    assert (cell.link, cell.text) == (f"obsnum01/{KEY}_crf.fits", "crf.fits")
 
 
 def test_product_columns_have_the_names_and_values_of_jwst_mast_query():

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from jwstwatch.core.model import EXCLUSIVE, PLANNED
 from jwstwatch.pages.bundles import arrange
 from jwstwatch.pages.overview import summarise
-from tests.pages import examples
-from tests.pages.examples import make_exposure, make_observation
+from tests.pages.examples import make_exposure, make_observation, make_view
 
 KEY = "jw01345001001_03101_00001_nrca1"
 
 
 def lines_of(*observations, files=()):
-    view = replace(examples.make_ceers(0), files=tuple(files), observations=observations)
+    view = make_view(files, observations)
     return summarise(view, arrange(view).exposures)
 
 
@@ -65,7 +62,7 @@ def test_an_observation_without_data_is_planned_until_it_has_some():
 def test_exclusive_data_say_until_when():
     late = make_observation(KEY, 1, data_rights=EXCLUSIVE, t_obs_release=61465.5)
     (line,) = lines_of(make_observation(KEY[:-1] + "2", 2), late)
-    assert line.exclusive_until == "2027-03-02"
+    assert line.exclusive_until == "2027-03-01"
     (line,) = lines_of(make_observation(KEY, 1))
     assert line.exclusive_until == ""
 
