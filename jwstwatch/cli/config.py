@@ -129,7 +129,6 @@ def _file_values(settings: Settings) -> _Rows:
     values: dict[str, Plain] = {"state": mask_password(settings.state_url)}
     for name, specification in MAST_PARAMETERS.items():
         values[f"mast.{name}"] = specification.kind.write(getattr(settings.mast, name))
-    values["pages.dir"] = str(settings.pages_dir) if settings.pages_dir else None
     return [(name, value, settings.sources[name]) for name, value in values.items()]
 
 

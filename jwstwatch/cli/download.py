@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     from jwstwatch.sync import story
     from jwstwatch.sync.context import Options
 
-    settings = session.load_settings(arguments)
+    settings = session.load_settings(arguments, one_off=True)
     profile = named(one_off.typed_profile(arguments, settings))
     one_off.require_anything(profile)
     one_off.check_columns(profile)

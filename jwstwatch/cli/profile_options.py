@@ -82,7 +82,7 @@ def typed_values(namespace: argparse.Namespace) -> Mapping[str, object]:
     if hasattr(namespace, _REFUSED):
         raise UsageError(
             "a token typed as an option would show in the list of processes and in the shell's history",
-            hint="Set $MAST_API_TOKEN, or keep the token with: jwstwatch token set",
+            hint="Set $MAST_API_TOKEN instead, or store it with astroquery's keyring entry.",
         )
     values: dict[str, object] = {}
     for name, specification in PARAMETERS.items():

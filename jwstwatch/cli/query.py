@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask, select, and print the three tables."""
     from jwstwatch.sync.asking_once import find
 
-    settings = session.load_settings(arguments)
+    settings = session.load_settings(arguments, one_off=True)
     profile = one_off.typed_profile(arguments, settings)
     one_off.require_anything(profile)
     one_off.check_columns(profile)

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output
-from jwstwatch.errors import ExitCode
+from jwstwatch.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
     from jwstwatch.archive.protocol import Archive
@@ -23,11 +23,20 @@ if TYPE_CHECKING:
     from jwstwatch.sync.context import Context, Reporter
 
 
-def load_settings(arguments: argparse.Namespace) -> Settings:
-    """Read the configuration that the command line and the environment name."""
+def load_settings(arguments: argparse.Namespace, *, one_off: bool = False) -> Settings:
+    """Read the configuration that the command line and the environment name.
+
+    An old jwst_query.cfg stands for one query, so only a one-off command can follow it.
+    """
     from jwstwatch.config import load
 
-    settings = load(arguments.config, environ=os.environ, folder=Path.cwd())
+    settings = load(arguments.config, environ=os.environ, folder=Path.cwd(), legacy_variable=one_off)
+    if settings.legacy_path is not None and not one_off:
+        raise ConfigurationError(
+            f"{settings.legacy_path} is a configuration of jwst_mast_query, which has no profiles",
+            hint="`jwstwatch query` and `jwstwatch download` take it as it is; for this command write a "
+            "jwstwatch.yaml with profiles (docs/configuration.md).",
+        )
     for warning in settings.warnings:
         output.complain(f"warning: {warning}")
     return settings

@@ -118,7 +118,7 @@ def _understand(files: _Files, *, environ: Mapping[str, str], folder: Path) -> S
     profiles = {} if files.legacy else sections.read_profiles(top, reading, (built_in, defaults))
     mast, sources = sections.read_mast(top, reading, environment)
     state_url, sources["state"] = sections.read_state(top, reading, environment)
-    pages_dir, sources["pages.dir"] = sections.read_pages(top, reading)
+    sections.refuse_pages(top, reading)
     old_values, warnings = _old_values(files.legacy, folder) if files.legacy else ({}, ())
     _refuse_problems(files, environment)
     about_profiles = (warning for profile in profiles.values() for warning in profile.warnings)
@@ -127,7 +127,6 @@ def _understand(files: _Files, *, environ: Mapping[str, str], folder: Path) -> S
         state_url=state_url,
         mast=mast,
         profiles=profiles,
-        pages_dir=pages_dir,
         warnings=tuple(dict.fromkeys((*warnings, *about_profiles))),
         sources=sources,
         legacy_path=files.legacy.reading.path if files.legacy else None,

@@ -1,4 +1,4 @@
-"""The sections of our configuration file: `state`, `mast`, `defaults`, `profiles`, `pages`."""
+"""The sections of our configuration file: `state`, `mast`, `defaults`, `profiles`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ TOP_KEYS: Final[Mapping[str, str]] = {
     "mast": "How the archive is spoken to, see below.",
     "defaults": "Values for every profile that does not say otherwise.",
     "profiles": "The saved queries by name: letters, digits, dots, hyphens, underscores.",
-    "pages": "dir: PATH builds one self-contained site over all output folders there.",
 }
 """The keys at the top of the file, and what they are for."""
 
 _PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ASIDE: Final = "x-"
+_PAGES: Final = "pages"
 
 Top = Mapping[str, Node]
 
@@ -42,7 +42,7 @@ def read_top(root: Node, reading: Reading) -> Top:
         reading.problems.add(root.line, "", "must be a mapping with profiles: and so on")
         return {}
     for name, entry in entries.items():
-        if name in TOP_KEYS or name.startswith(_ASIDE) or is_credential(name):
+        if name in (*TOP_KEYS, _PAGES) or name.startswith(_ASIDE) or is_credential(name):
             continue
         if name in PARAMETERS:
             problem = "belongs below defaults: or below a profile, not at the top"
@@ -130,26 +130,13 @@ def read_state(top: Top, reading: Reading, environment: Reading) -> tuple[str, S
     return url, source
 
 
-def read_pages(top: Top, reading: Reading) -> tuple[Path | None, Source]:
-    """Return the folder of the one site over all roots, or None, and where it comes from."""
-    nothing = None, Source(layer=Layer.BUILT_IN)
-    entry = top.get("pages")
-    if entry is None:
-        return nothing
-    entries = entry.mapping
-    if entries is None:
-        reading.problems.add(entry.line, "pages", "must be a mapping with dir: PATH")
-        return nothing
-    for name, other in entries.items():
-        if name != "dir" and not is_credential(name):
-            reading.problems.unknown(other.line, join_path("pages", name), ["dir"])
-    place = entries.get("dir")
-    if place is None or place.value is None:
-        return nothing
-    try:
-        path = Folder().read(expand_all(place, reading.environ))
-    except (ValueNotAllowedError, UnsetVariableError) as error:
-        reading.problems.add(place.line, "pages.dir", str(error))
-        return nothing
-    source = Source(layer=Layer.FILE, file=reading.path, line=place.line)
-    return absolute(path, base=reading.base, environ=reading.environ), source
+def refuse_pages(top: Top, reading: Reading) -> None:
+    """Say that one site over all output folders is not to be had: a page must not promise it silently."""
+    entry = top.get(_PAGES)
+    if entry is not None:
+        reading.problems.add(
+            entry.line,
+            _PAGES,
+            "one site over all output folders cannot be made by this version; each output folder has its own "
+            "(makewebpages)",
+        )

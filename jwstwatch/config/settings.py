@@ -99,10 +99,9 @@ class Settings:
     """An SQLAlchemy URL; it may hold a password."""
     mast: MastSettings
     profiles: Mapping[str, Profile]
-    pages_dir: Path | None = None
     warnings: tuple[str, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
-    """Where `state`, `mast.*` and `pages.dir` come from."""
+    """Where `state`, and `mast.*` come from."""
     legacy_path: Path | None = None
     """The old configuration file that was given, if one was."""
     folder: Path = field(default_factory=Path)

@@ -38,4 +38,33 @@ def cron_trigger(parameters: Parameters) -> Any:
     """Return APScheduler's trigger for a profile's `cron` in its time zone."""
     from apscheduler.triggers.cron import CronTrigger
 
-    return CronTrigger.from_crontab(parameters.cron, timezone=ZoneInfo(parameters.timezone))
+    minute, hour, day, month, weekday = (parameters.cron or "").split()
+    return CronTrigger(
+        minute=minute,
+        hour=hour,
+        day=day,
+        month=month,
+        day_of_week=_weekdays(weekday),
+        timezone=ZoneInfo(parameters.timezone),
+    )
+
+
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+
+def _weekdays(field: str) -> str:
+    """Write a crontab's weekday field by names: there 0 and 7 are Sunday, to APScheduler 0 is Monday."""
+    if field == "*":
+        return field
+    chosen: set[int] = set()
+    for part in field.lower().split(","):
+        limits, _, step = part.partition("/")
+        first, _, last = ("0-6" if limits == "*" else limits).partition("-")
+        start = _weekday(first)
+        end = _weekday(last) if last else (6 if step else start)
+        chosen.update(number % 7 for number in range(start, end + 1, int(step or 1)))
+    return ",".join(_WEEKDAYS[number] for number in sorted(chosen))
+
+
+def _weekday(word: str) -> int:
+    return int(word) if word.isdigit() else _WEEKDAYS.index(word[:3])

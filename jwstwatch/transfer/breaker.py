@@ -10,6 +10,8 @@ DIFFERENT_FILES = 5
 """Files that fail in a row, whichever worker has them, before no further one is started."""
 ATTEMPTS = 12
 """The same for attempts of any kind, also those that the archive asked us to repeat later."""
+CONVINCING = 1 << 20
+"""Bytes that show that an archive works, before a first file is whole."""
 
 
 class Breaker:
@@ -22,10 +24,11 @@ class Breaker:
         self._lock = threading.Lock()
         self._files: set[int] = set()
         self._attempts = 0
+        self._bytes = 0
         self._given_up = False
         self.opened_by: Failure | None = None
         self.warmed_up = False
-        """The archive has begun to answer: all connections may be used."""
+        """The archive has shown that it works: all connections may be used."""
 
     @property
     def is_open(self) -> bool:
@@ -37,9 +40,12 @@ class Breaker:
         """Tell whether a file was given up and none went well since: no more second tries."""
         return self._given_up
 
-    def answers(self) -> None:
-        """Note that a body begins to come."""
-        self.warmed_up = True
+    def received(self, count: int) -> None:
+        """Note that `count` bytes came, of whatever file."""
+        if not self.warmed_up:
+            with self._lock:
+                self._bytes += count
+                self.warmed_up = self._bytes >= CONVINCING
 
     def succeeded(self) -> None:
         """Note that the archive did its part for a file."""

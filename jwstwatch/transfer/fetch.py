@@ -49,8 +49,8 @@ class Tools:
     progress: Progress
     halt: threading.Event
     timeout: float
-    answers: Callable[[], None]
-    """Called when a body begins to come."""
+    received: Callable[[int], None]
+    """Told of every byte that comes from the archive."""
 
 
 class Attempt:
@@ -149,7 +149,7 @@ class Attempt:
                 return
             if partial.size == 0 and is_web_page({}, block[:200]):
                 raise self._web_page(body)
-            tools.answers()
+            tools.received(len(block))
             self.received += len(block)
             arrived += len(block)
             partial.write(block)

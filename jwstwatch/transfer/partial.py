@@ -53,13 +53,14 @@ class Partial:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._handle: int | None = None
+        self.folder = job.target.parent
         _refuse_foreign(job)
-        with self._local(job.target.parent):
+        with self._local():
             self.folder = _make_folder(job)
         self.path = self.folder / part_name(job.name, job.revision)
         self.size = 0
         self._note = note_of(self.path)
-        self._handle: int | None = None
         self._validator: str | None = None
         self._total: int | None = None
         self._hashes = self._fresh_hashes()
@@ -199,10 +200,9 @@ class Partial:
         return None
 
     @contextlib.contextmanager
-    def _local(self, place: Path | None = None) -> Iterator[None]:
-        place = place or self.folder
+    def _local(self) -> Iterator[None]:
         try:
-            with translate_storage_errors(place):
+            with translate_storage_errors(self.folder):
                 yield
         except StorageError:
             if self._handle is not None:

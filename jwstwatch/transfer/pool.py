@@ -85,7 +85,7 @@ class _Crew:
             progress=progress,
             halt=self._halt,
             timeout=settings.timeout,
-            answers=self._breaker.answers,
+            received=self._breaker.received,
         )
         # Reading them takes longer than a small file, and plain HTTP needs none.
         authorities = functools.cache(trusted_authorities)

@@ -144,7 +144,7 @@ def test_a_list_means_several_proposals_and_a_mapping_some_observations(desk: De
 
 def test_variables_are_expanded_in_every_text(desk: Desk) -> None:
     desk.write(
-        "defaults: {outrootdir: $DATA/jwst}\npages: {dir: '${DATA}/site'}\n"
+        "defaults: {outrootdir: $DATA/jwst}\n"
         "profiles: {a: {outsubdir: $TEAM, filetypes: [$TYPE], savetables: a$$b}}\n"
     )
     settings = desk.load(DATA="/data", TEAM="nircam", TYPE="rate")
@@ -153,7 +153,6 @@ def test_variables_are_expanded_in_every_text(desk: Desk) -> None:
     assert parameters.outsubdir == "nircam"
     assert parameters.filetypes == ("rate",)
     assert parameters.savetables == "a$b"
-    assert settings.pages_dir == Path("/data/site")
 
 
 @pytest.mark.parametrize(
@@ -175,10 +174,9 @@ def test_nothing_is_told_where_the_unset_output_folder_has_no_effect(desk: Desk)
 
 
 def test_folders_of_a_file_are_relative_to_it(desk: Desk) -> None:
-    desk.write("state: st.db\npages: {dir: site}\nprofiles: {a: {outrootdir: data}}\n", "conf/jwstwatch.yaml")
+    desk.write("state: st.db\nprofiles: {a: {outrootdir: data}}\n", "conf/jwstwatch.yaml")
     settings = desk.load("conf/jwstwatch.yaml")
     assert settings.profile("a").parameters.outrootdir == desk.folder / "conf/data"
-    assert settings.pages_dir == desk.folder / "conf/site"
     assert settings.state_url == f"sqlite:///{desk.folder}/conf/st.db"
     desk.write("profiles: {a: {outrootdir: ~/data}}\n")
     assert desk.load().profile("a").parameters.outrootdir == Path(desk.environ["HOME"], "data")
@@ -300,5 +298,4 @@ def test_every_line_that_the_sample_file_offers_can_be_used(desk: Desk) -> None:
     settings = desk.load()
     assert profile_names(settings) == ["ers-1345", "miri-recent", "two-programmes"]
     assert settings.mast.bandwidth == 40_000_000
-    assert settings.pages_dir == Path("/var/www/jwst")
     assert settings.state_url == "sqlite:////var/lib/jwstwatch/state.db"

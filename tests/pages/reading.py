@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -105,4 +106,4 @@ def resolve(link: str, page: Path) -> Path:
     assert not parts.scheme, link
     assert not parts.netloc, link
     assert not parts.path.startswith("/"), link
-    return (page.parent / unquote(parts.path)).resolve() if parts.path else page
+    return Path(os.path.normpath(page.parent / unquote(parts.path))) if parts.path else page

@@ -104,7 +104,7 @@ def test_every_file_that_is_on_disk_can_be_reached_from_its_proposals_page(site)
     reached = {resolve(link, page) for link in list_links(read_html(page.read_bytes()))}
     on_disk = {FileState.PRESENT, FileState.STALE, FileState.GONE}
     for file in site.proposals[0].files:
-        assert ((site.root / file.path).resolve() in reached) == (file.state in on_disk), file.name
+        assert (site.root / file.path in reached) == (file.state in on_disk), file.name
 
 
 def test_the_table_of_exposures_has_the_configured_columns_in_order(site):

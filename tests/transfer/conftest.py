@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jwstwatch.errors import ContentError
+from jwstwatch.errors import ContentError, JwstwatchError
 from jwstwatch.transfer.job import Failed, Fetched, Job, TransferSettings
 from jwstwatch.transfer.pool import fetch_all
 from tests.transfer.server import Depot, running
@@ -69,6 +69,16 @@ def fetch(*jobs: Job, **options: Any) -> list[Fetched | Failed]:
 def fetch_one(job: Job, **options: Any) -> Fetched | Failed:
     (outcome,) = fetch(job, **options)
     return outcome
+
+
+def tell(outcomes: Iterator[Fetched | Failed]) -> tuple[list[Fetched | Failed], JwstwatchError | None]:
+    """Return what was yielded, and what was raised after it."""
+    told: list[Fetched | Failed] = []
+    try:
+        told.extend(outcomes)
+    except JwstwatchError as error:
+        return told, error
+    return told, None
 
 
 def lying_in(folder: Path) -> list[str]:

@@ -17,6 +17,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection; the depot says what happens on it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     depot: Depot
 
     def log_message(self, *_: Any) -> None:
