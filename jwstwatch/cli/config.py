@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstwatch.cli.common import add_common_options
 from jwstwatch.errors import ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     show = actions.add_parser("show", help="show the effective values and where each comes from")
     show.add_argument("profile", nargs="?", metavar="PROFILE", help="only this profile")
     for action in (check, show):
+        add_common_options(action)
         action.add_argument("--json", action="store_true", help="print JSON")
 
 

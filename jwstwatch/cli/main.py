@@ -9,12 +9,12 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
 from jwstwatch import __version__
 from jwstwatch.cli import output
+from jwstwatch.cli.common import add_common_options, command_in, complete
 from jwstwatch.errors import ConfigurationError, ExitCode, JwstwatchError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -73,13 +73,15 @@ def _parse(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Name
     )
     parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
-    chosen = next((word for word in words if not word.startswith("-")), None)
+    add_common_options(parser)
+    chosen = command_in(words, list(COMMANDS))
     for name, (module, text) in COMMANDS.items():
         if name == chosen:
             _add_command(commands, name, importlib.import_module(f"jwstwatch.cli.{module}"), text)
         else:
             commands.add_parser(name, help=text, add_help=False)
     arguments = parser.parse_args(words)
+    complete(arguments)
     return parser, arguments if hasattr(arguments, "module") else None
 
 
@@ -91,22 +93,7 @@ def _add_command(commands: argparse._SubParsersAction, name: str, module: Module
         epilog=f"Example: {module.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "-c",
-        "--config",
-        "--configfile",
-        type=Path,
-        metavar="FILE",
-        help="configuration file: jwstwatch.yaml or an old jwst_query.cfg",
-    )
-    parser.add_argument(
-        "-v", "--verbose", action="count", default=0, help="say more (-vv: also what libraries say)"
-    )
-    parser.add_argument(
-        "--allow-network-state",
-        action="store_true",
-        help="use an SQLite state on a network file system at your own risk",
-    )
+    add_common_options(parser)
     module.add_options(parser)
     parser.set_defaults(module=module, command=name)
 

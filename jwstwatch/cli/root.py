@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, session
+from jwstwatch.cli.common import add_common_options
 from jwstwatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "accept", help="take a folder as it is now: what is missing in it is fetched again"
     )
     accept.add_argument("path", type=Path, metavar="PATH")
+    for action in (listing, move, accept):
+        add_common_options(action)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Carry out the action."""
     settings = session.load_settings(arguments)
-    with session.open_state(arguments, settings, upgrade=True) as store:
+    with session.open_state(arguments, settings, upgrade=arguments.action != "list") as store:
         if arguments.action == "list":
             _list(store, as_json=arguments.json)
         elif arguments.action == "move":

@@ -43,10 +43,19 @@ def load_settings(arguments: argparse.Namespace, *, one_off: bool = False) -> Se
 
 
 def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bool) -> Store:
-    """Open the state; with `upgrade` an older one is brought up to date first."""
+    """Open the state; with `upgrade` it is made, or brought up to date, first.
+
+    Whoever only looks changes nothing: a state that was never used is an empty one to them.
+    """
+    from jwstwatch.store.engine import parse_url, sqlite_path
     from jwstwatch.store.store import open_store
 
-    return open_store(settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state)
+    path = sqlite_path(parse_url(settings.state_url))
+    if not upgrade and path is not None and not path.exists():
+        return open_store("sqlite://", upgrade=True)
+    return open_store(
+        settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state
+    )
 
 
 def find_token(settings: Settings) -> Token | None:

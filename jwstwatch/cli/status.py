@@ -47,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Read the state (nothing is written, no archive is asked) and show it."""
     settings = session.load_settings(arguments)
-    with session.open_state(arguments, settings, upgrade=True) as store:
+    with session.open_state(arguments, settings, upgrade=False) as store:
         standing = _gather(settings, store)
     if arguments.json:
         output.print_json(_document(standing))

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Tell what the state, the rules of every profile and the name itself say."""
     settings = session.load_settings(arguments)
     name = arguments.name.rstrip("/").rpartition("/")[2]
-    with session.open_state(arguments, settings, upgrade=True) as store:
+    with session.open_state(arguments, settings, upgrade=False) as store:
         reports = store.reports.product(name)
         if not reports:
             raise _unknown(name, store)

@@ -116,7 +116,7 @@ def test_what_comes_from_outside_is_text_and_never_markup(text):
     check_page(renderer.render_home([view.summary]), "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text("<>&\"'/:;=`{}%!- javscriptJ\x00\n", max_size=60)))
 def test_any_text_from_outside_leaves_the_page_a_page(text):
     view = make_hostile(text)
@@ -125,7 +125,7 @@ def test_any_text_from_outside_leaves_the_page_a_page(text):
     check_page(renderer.render_home([view.summary]), "")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=40))
 def test_a_hostile_header_value_is_shown_as_it_is(text):
     view = make_hostile(text)

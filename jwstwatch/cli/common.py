@@ -1,0 +1,51 @@
+"""The options that every command has, wherever on the line they are typed."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+CONFIG_FLAGS = ("-c", "--config", "--configfile")
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Declare them without defaults, so that one parser does not undo what another has read."""
+    parser.add_argument(
+        *CONFIG_FLAGS,
+        type=Path,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        dest="config",
+        help="configuration file: jwstwatch.yaml or an old jwst_query.cfg",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="count",
+        default=argparse.SUPPRESS,
+        help="say more (-vv: also what libraries say)",
+    )
+    parser.add_argument(
+        "--allow-network-state",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="use an SQLite state on a network file system at your own risk",
+    )
+
+
+def complete(arguments: argparse.Namespace) -> None:
+    """Give the options that were not typed their defaults."""
+    for name, value in (("config", None), ("verbose", 0), ("allow_network_state", False), ("json", False)):
+        if not hasattr(arguments, name):
+            setattr(arguments, name, value)
+
+
+def command_in(words: Sequence[str], commands: Sequence[str]) -> str | None:
+    """Return the command among the words of a command line: the first word that is no option and no file."""
+    before = ""
+    for word in words:
+        if not word.startswith("-") and before not in CONFIG_FLAGS:
+            return word if word in commands else None
+        before = word
+    return None
