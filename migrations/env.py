@@ -1,4 +1,4 @@
-"""Run by alembic: with the engine that jwstwatch hands over, or with alembic.ini's database for developers."""
+"""Run by alembic: with the engine that jwstwatch hands over, or a developer's from alembic.ini."""
 
 from __future__ import annotations
 

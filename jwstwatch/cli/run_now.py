@@ -113,9 +113,8 @@ def busy_document(profile: str, error: JwstwatchError) -> dict[str, object]:
         "outcome": "failed",
     }
     document |= {"started_at": None, "finished_at": None}
-    document |= dict.fromkeys(
-        ["observations", "products", "downloaded", "unchanged", "withheld", "failed", "waiting", "bytes", "pages"], 0
-    )
+    document |= dict.fromkeys(("observations", "products", "downloaded", "unchanged"), 0)
+    document |= dict.fromkeys(("withheld", "failed", "waiting", "bytes", "pages"), 0)
     return document | {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
 
 

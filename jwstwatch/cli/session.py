@@ -53,9 +53,7 @@ def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bo
     path = sqlite_path(parse_url(settings.state_url))
     if not upgrade and path is not None and not path.exists():
         return open_store("sqlite://", upgrade=True)
-    return open_store(
-        settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state
-    )
+    return open_store(settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state)
 
 
 def find_token(settings: Settings) -> Token | None:

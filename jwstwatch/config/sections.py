@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from jwstwatch.config import places
 from jwstwatch.config.credentials import is_credential
 from jwstwatch.config.documents import Node, UnsetVariableError, expand_all, join_path
 from jwstwatch.config.settings import MAST_PARAMETERS, MastSettings, Profile, Setting, Values
-from jwstwatch.config.values import Reading, absolute, build_profile, read_values
+from jwstwatch.config.values import Reading, build_profile, read_values
 from jwstwatch.core.parameter_kinds import ValueNotAllowedError
-from jwstwatch.core.parameter_scalars import Folder
 from jwstwatch.core.parameter_table import Layer, Source
 from jwstwatch.core.parameters import PARAMETERS
 

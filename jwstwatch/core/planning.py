@@ -69,9 +69,9 @@ class Decision:
     priority: int
 
 
-NO_TOKEN = "no token"
+NO_TOKEN = "no token"  # noqa: S105 - reasons, not secrets
 NOT_AUTHORISED = "not authorised"
-TOKEN_REJECTED = "token rejected"
+TOKEN_REJECTED = "token rejected"  # noqa: S105
 
 _HAS_COPY = (FileState.PRESENT, FileState.STALE, FileState.GONE)
 

@@ -28,7 +28,7 @@ def duration_text(duration: timedelta) -> str:
 
 
 def next_interval_run(*, every: timedelta, last_started_at: datetime | None, now: datetime) -> datetime:
-    """Return when a profile with an interval is due: counted from its last run's start, at once where overdue."""
+    """Return when a profile with an interval is due: from its last run's start, at once where overdue."""
     return now if last_started_at is None else max(now, last_started_at + every)
 
 

@@ -117,7 +117,7 @@ class Service:
             log.warning("%s: %s", profile.name, error.message)
             earliest = started + AFTER_TROUBLE
         except JwstwatchError as error:
-            log.error("%s: %s (%s)", profile.name, error.message, error.hint)
+            log.error("%s: %s (%s)", profile.name, error.message, error.hint)  # noqa: TRY400 - foreseen
             earliest = started + AFTER_TROUBLE
         except Exception:
             log.exception("%s: the run failed unexpectedly", profile.name)

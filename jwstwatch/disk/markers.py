@@ -33,12 +33,12 @@ def establish(root: Path, *, expected: str | None, files: int) -> str:
             found = _create(root, expected or str(uuid.uuid4()))
     if found is None:
         raise RootMissingError(
-            f"{root} is not the output folder that {files} known files lie in: its marker {MARKER} is missing",
+            f"{root} is not the output folder of {files} known files: its marker {MARKER} is missing",
             hint=_ways_on(root),
         )
     if expected is not None and found != expected and files:
         raise RootMissingError(
-            f"{root} is another output folder than the one that {files} known files lie in",
+            f"{root} is another output folder than that of {files} known files",
             hint=_ways_on(root),
         )
     return found

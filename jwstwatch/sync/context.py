@@ -71,6 +71,7 @@ class Context:
     profiles: Mapping[str, Profile]
     """Every profile of the configuration, in its order: pages are shared between them."""
     token: str | None = field(default=None, repr=False)
+    token_rejected: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     report: Reporter = field(default_factory=Silence)
     now: Callable[[], datetime] = utc_now

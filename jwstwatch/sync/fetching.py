@@ -12,7 +12,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
 from jwstwatch.core.retrying import Failure, FailureKind, next_attempt
 from jwstwatch.disk.looking import fingerprint
-from jwstwatch.errors import ArchiveError, UnsafePathError
+from jwstwatch.errors import ArchiveError, JwstwatchError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
@@ -38,13 +38,12 @@ class Received:
     claims: dict[int, Claim] = field(default_factory=dict)
 
 
-def fetch(context: Context, subject: Subject, *, authorised: bool) -> Received:
-    """Fetch what is planned and due. Raises what ends a run early, after keeping what arrived."""
+def fetch(context: Context, subject: Subject, received: Received, *, authorised: bool) -> None:
+    """Fetch what is planned and due into `received`. Raises what ends a run early, after keeping the rest."""
     store, run, name = context.store, subject.run, subject.profile.name
     files, size = store.transfers.planned(run.id, name, now=context.now(), force=subject.options.force)
-    received = Received()
     if not files:
-        return received
+        return
     context.report.planned(files=files, size=size)
     outcomes = fetch_all(
         _jobs(context, subject, received, authorised=authorised),
@@ -65,11 +64,10 @@ def fetch(context: Context, subject: Subject, *, authorised: bool) -> Received:
     except ArchiveError:
         store.transfers.forgive_outage(run.id, now=context.now())
         raise
-    return received
 
 
 def _groups(outcomes: Iterator[Fetched | Failed | None]) -> Iterator[list[Fetched | Failed]]:
-    """Gather outcomes; None says that nothing more happened for a moment. An error comes after the rest."""
+    """Gather outcomes; None says that nothing happened for a moment. An error comes after the rest."""
     group: list[Fetched | Failed] = []
     try:
         for outcome in outcomes:
@@ -78,10 +76,12 @@ def _groups(outcomes: Iterator[Fetched | Failed | None]) -> Iterator[list[Fetche
             if group and (outcome is None or len(group) >= GROUP):
                 yield group
                 group = []
-    finally:
-        pending, group = group, []
-        if pending:
-            yield pending
+    except JwstwatchError:
+        if group:
+            yield group
+        raise
+    if group:
+        yield group
 
 
 def _jobs(context: Context, subject: Subject, received: Received, *, authorised: bool) -> Iterator[Job]:
@@ -146,6 +146,8 @@ def _settle(
             with translate_storage_errors(outcome.job.target):
                 placing.place(outcome.part, outcome.job.target)
                 placed.append((intent, outcome.job.target.stat().st_mtime_ns))
+                if intent.revision > 1:
+                    placing.remove_parts(outcome.part.parent, outcome.job.name)
         except UnsafePathError as error:
             failure = Failure(kind=FailureKind.LOCAL, message=error.message)
             refused.append(Failed(job=outcome.job, failure=failure, received=0))

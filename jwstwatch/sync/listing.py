@@ -135,6 +135,8 @@ def _plan(
         decision = planning.plan(
             target, known.known if known else None, on_disk.get(path), has_token=context.token is not None
         )
+        if context.token_rejected and decision.reason == planning.NO_TOKEN:
+            decision = replace(decision, reason=planning.TOKEN_REJECTED)
         plan.append(_plan_row(subject.root.path, path, entry, known, target, decision))
     return plan
 
@@ -168,7 +170,7 @@ def _plan_row(
 
 
 def _no_longer_wanted(context: Context, subject: Subject, product_ids: Sequence[int]) -> list[int]:
-    """Return those products that no listing row of any parent lets pass: this batch may hold some rows only."""
+    """Return the products that no row of any parent lets pass: this batch may hold only some of them."""
     again = context.store.listings.wanted_products(subject.profile.name, product_ids)
     selection_rules = rules.selection_rules(subject.profile.parameters)
     return [key for key, product in again.items() if not selection.judge(product, selection_rules).kept]

@@ -17,12 +17,16 @@ from jwstwatch.errors import (
     CancelledError,
     ExitCode,
     JwstwatchError,
+    StorageError,
+    first_exit_code,
 )
 from jwstwatch.store.runs import Counts, RunRecord
 from jwstwatch.sync import fetching, listing, publishing, roots, rules
 from jwstwatch.sync.context import Context, Options
 
 log = logging.getLogger(__name__)
+
+_GOES_ON = "The next run goes on from here."
 
 HEARTBEAT = 30.0
 """Seconds between two signs of life; far below the lease of what a run has claimed."""
@@ -48,9 +52,13 @@ def run(profile: Profile, *, context: Context, trigger: Trigger, options: Option
             _tell(profile, record, context, options, tale)
     except JwstwatchError as error:
         tale.blame(error)
+    except KeyboardInterrupt:
+        tale.blame(CancelledError("interrupted", hint=_GOES_ON))
+        _finish(profile, record, context, tale)
+        raise
     except BaseException:
-        bug = JwstwatchError("the program failed unexpectedly", hint="Run again with -v and report it.")
-        _finish(profile, record, context, replace_error(tale, bug))
+        tale.blame(JwstwatchError("the program failed unexpectedly", hint="Report it with what -v prints."))
+        _finish(profile, record, context, tale)
         raise
     return _finish(profile, record, context, tale)
 
@@ -61,19 +69,16 @@ class _Tale:
     def __init__(self) -> None:
         self.error: JwstwatchError | None = None
         self.listed = False
-        self.received = 0
+        self.received = fetching.Received()
         self.pages = 0
 
     def blame(self, error: JwstwatchError) -> None:
-        """Keep the error that weighs most: one that stops everything over one that delays."""
-        if self.error is None or isinstance(self.error, AuthenticationError | ArchiveError):
+        """Keep the error that weighs most, in the order of the exit codes; the first of equal ones."""
+        if self.error is None or isinstance(error, CancelledError):
             self.error = error
-
-
-def replace_error(tale: _Tale, error: JwstwatchError) -> _Tale:
-    """Return the tale with another error."""
-    tale.error = error
-    return tale
+        elif not isinstance(self.error, CancelledError):
+            codes = (self.error.exit_code, error.exit_code)
+            self.error = self.error if first_exit_code(codes) is self.error.exit_code else error
 
 
 def _tell(profile: Profile, record: RunRecord, context: Context, options: Options, tale: _Tale) -> None:
@@ -88,21 +93,19 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
     except ArchiveError as error:
         tale.blame(error)
     roots.check_disk(context, subject)
-    try:
-        if options.fetch and tale.listed:
-            _fetch(context, subject, tale, authorised=authorised)
-    finally:
-        if not isinstance(tale.error, CancelledError):
-            tale.pages = publishing.publish(context, subject)
+    if options.fetch and tale.listed:
+        _fetch(context, subject, tale, authorised=authorised)
+    tale.pages = publishing.publish(context, subject)
 
 
 def _fetch(context: Context, subject: listing.Subject, tale: _Tale, *, authorised: bool) -> None:
+    """Fetch; what ends it early is kept in the tale, so that the pages still show what arrived."""
     try:
-        tale.received = fetching.fetch(context, subject, authorised=authorised).bytes
-    except ArchiveError as error:
+        fetching.fetch(context, subject, tale.received, authorised=authorised)
+    except (ArchiveError, StorageError) as error:
         tale.blame(error)
     if context.stop.is_set():
-        raise CancelledError("stopped before everything was fetched", hint="The next run goes on from here.")
+        raise CancelledError("stopped before everything was fetched", hint=_GOES_ON)
 
 
 def _log_in(context: Context, subject: listing.Subject, tale: _Tale) -> tuple[Context, bool]:
@@ -114,11 +117,11 @@ def _log_in(context: Context, subject: listing.Subject, tale: _Tale) -> tuple[Co
         return context, True
     tale.blame(
         AuthenticationError(
-            "the archive rejected the token (they die after 10 days without use, and 60 days after they were made)",
+            "the archive rejected the token (one dies after 10 days without use, or 60 after it was made)",
             hint="Make a new one at https://auth.mast.stsci.edu/token and store it.",
         )
     )
-    return replace(context, token=None), False
+    return replace(context, token=None, token_rejected=True), False
 
 
 def _finish(profile: Profile, record: RunRecord, context: Context, tale: _Tale) -> RunResult:
@@ -127,7 +130,7 @@ def _finish(profile: Profile, record: RunRecord, context: Context, tale: _Tale) 
     counts = replace(
         counts,
         observations=context.store.listings.count_observations(profile.name),
-        bytes=tale.received,
+        bytes=tale.received.bytes,
         pages=tale.pages,
     )
     finished = context.store.runs.finish(

@@ -29,6 +29,7 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection; short, for a stop cannot cut this wait."""
 MOST_REDIRECTS = 5
 
+_MOST_ORIGINS = 8
 _WORTH_READING = 1 << 16
 """Bytes of a refusal that cost less than a new connection."""
 _TOKEN = re.compile(r"[!-~]+")
@@ -110,7 +111,7 @@ class Line:
         self._timeout = timeout
         self._halt = halt
         self._authorities = authorities
-        self._managers: dict[tuple[str, str | None], urllib3.PoolManager] = {}
+        self._managers: dict[str, urllib3.PoolManager] = {}
         self._sockets: list[socket.socket] = []
 
     def get(self, url: str, headers: Mapping[str, str], *, token: str | None = None) -> Body:
@@ -140,6 +141,7 @@ class Line:
         """Close every connection."""
         for manager in self._managers.values():
             manager.clear()
+        self._managers.clear()
         self._sockets.clear()
 
     def failure(self, message: str, kind: FailureKind = FailureKind.ARCHIVE) -> TransferError:
@@ -163,7 +165,7 @@ class Line:
         if self._halt.is_set():
             raise AbortedError
         with self.translate(server):
-            response = self._manager(url).request(
+            response = self._manager(server).request(
                 "GET",
                 url,
                 headers=dict(headers),
@@ -200,23 +202,28 @@ class Line:
     def _no_address(self) -> TransferError:
         return self.failure("The file has no address that can be asked", FailureKind.REFUSED)
 
-    def _manager(self, url: str) -> urllib3.PoolManager:
-        parts = urlsplit(url)
+    def _manager(self, origin: str) -> urllib3.PoolManager:
+        """Return what keeps the connections to `origin`; the environment's proxies are looked up once."""
+        if origin not in self._managers:
+            if len(self._managers) >= _MOST_ORIGINS:
+                self.close()
+            self._managers[origin] = self._open(origin)
+        return self._managers[origin]
+
+    def _open(self, origin: str) -> urllib3.PoolManager:
+        parts = urlsplit(origin)
+        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1}
+        if parts.scheme == "https":
+            options["ssl_context"] = self._authorities()
         proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
-        key = (parts.scheme, proxy)
-        if key not in self._managers:
-            options: dict[str, Any] = {"num_pools": 4, "maxsize": 1}
-            if parts.scheme == "https":
-                options["ssl_context"] = self._authorities()
-            if proxy is None:
-                manager = urllib3.PoolManager(**options)
-            else:
-                secret = urllib3.util.parse_url(proxy).auth
-                options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=secret) if secret else None
-                manager = urllib3.ProxyManager(proxy, **options)
-            manager.pool_classes_by_scheme = _pool_classes(self._adopt)
-            self._managers[key] = manager
-        return self._managers[key]
+        if proxy is None:
+            manager = urllib3.PoolManager(**options)
+        else:
+            secret = urllib3.util.parse_url(proxy).auth
+            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=secret) if secret else None
+            manager = urllib3.ProxyManager(proxy, **options)
+        manager.pool_classes_by_scheme = _pool_classes(self._adopt)
+        return manager
 
     def _adopt(self, sock: socket.socket) -> None:
         self._sockets = [known for known in self._sockets if known.fileno() != -1] + [sock]
