@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -52,6 +53,10 @@ PATIENCE = 30.0
 QUESTION_LIMIT = 900.0
 """Seconds for one question with all its pages, however often the archive says that it is at work."""
 _FIRST_DELAY = 1.0
+_GLANCE = 0.1
+"""Seconds between two looks at the stop."""
+_WORTH_HIDING = 8
+"""Characters from which a token can be told from other text."""
 _FIRST_POLL, _LONGEST_POLL = 0.2, 3.0
 """Seconds between two looks at a question that the archive is still working on."""
 
@@ -60,8 +65,8 @@ class MastArchive:
     """MAST at `server`, asked through astroquery. One thread at a time.
 
     `timeout` is seconds without an answer or a byte. `token` is the token, a function that looks it up when
-    somebody logs in, or None; until a log-in is accepted, requests are anonymous. `stop` ends a wait between
-    two requests at once, with `CancelledError`. `sleep` is how to wait, in seconds.
+    somebody logs in, or None; until a log-in is accepted, requests are anonymous. `stop` ends any question
+    at once, with `CancelledError`. `sleep` is how to wait between two requests, in seconds.
     """
 
     def __init__(
@@ -104,7 +109,8 @@ class MastArchive:
     def log_in(self) -> LogIn:
         """Ask the archive who we are with the token there is; a rejected one is not sent again."""
         token = (self._token() if callable(self._token) else self._token) or ""
-        self._secret = token = token.strip()
+        token = token.strip()
+        self._secret = token if len(token) >= _WORTH_HIDING else None
         session.set_token(self._client, None)
         if not token:
             return LogIn(status=LogInStatus.ANONYMOUS)
@@ -120,6 +126,12 @@ class MastArchive:
     def download_url(self, uri: str) -> str:
         """Return the address of the product whose data URI is `uri`."""
         return f"{self.server}{session.DOWNLOAD}?uri={quote(uri, safe=':/')}"
+
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client._session.close()
 
     @functools.cached_property
     def _client(self) -> ObservationsClass:
@@ -184,7 +196,7 @@ class MastArchive:
         self._check_stop()
         self._poll = _FIRST_POLL
         try:
-            return ask()
+            return ask() if self._stop is None else self._watched(ask)
         except requests.RequestException as error:
             raise translate(error, server=self.server, timeout=self._timeout) from error
         except TimeoutError as error:
@@ -192,6 +204,26 @@ class MastArchive:
                 f"{self.server} was still at work on this question after {self._question_limit:.0f} s",
                 hint=SMALLER,
             ) from error
+
+    def _watched(self, ask: Callable[[], T]) -> T:
+        """Ask in a thread that is left behind upon a stop; its own time-outs end it soon after."""
+        asked: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                asked.set_result(ask())
+            except BaseException as error:  # noqa: BLE001  (not handled here: handed over, and raised below)
+                asked.set_exception(error)
+
+        threading.Thread(target=work, name="archive-question", daemon=True).start()
+        while not wait([asked], timeout=_GLANCE).done:
+            try:
+                self._check_stop()
+            except CancelledError:
+                # Its connections are still in that thread's hands.
+                self.__dict__.pop("_client", None)
+                raise
+        return asked.result()
 
     def _read(self, response: requests.Response) -> Mapping[str, Any]:
         """Judge one answer before astroquery sees it."""

@@ -28,7 +28,7 @@ DOWNLOAD = "/api/v0.1/Download/file"
 BUNDLE = "/api/v0.1/Download/bundle"
 WHOAMI = "/whoami"
 
-CONNECT_TIMEOUT = 20.0
+CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection, whatever the archive may take for its answer."""
 
 _TOKEN = re.compile(r"[!-~]+")

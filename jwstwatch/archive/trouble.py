@@ -16,7 +16,8 @@ def translate(error: RequestException, *, server: str, timeout: float) -> Archiv
             f"{server} was silent for {timeout:g} s", hint=f"{SMALLER} See mast.timeout."
         )
     if isinstance(error, exceptions.SSLError):
-        return ArchiveError(f"{server} cannot prove who it is: {clean(error)}", hint=CHECK_SERVER)
+        hint = f"{CHECK_SERVER} A site's own certificate authority is named in REQUESTS_CA_BUNDLE."
+        return ArchiveError(f"{server} cannot prove who it is: {clean(error)}", hint=hint)
     never_connected = isinstance(_cause(error), NewConnectionError)
     if never_connected or isinstance(error, (exceptions.ConnectTimeout, exceptions.ProxyError)):
         return ArchiveError(f"{server} cannot be reached", hint=f"{CHECK_SERVER} {DOWN}")

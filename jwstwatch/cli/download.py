@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import one_off, output, profile_options, progress, query, session
-from jwstwatch.cli.run_now import describe, run_document
+from jwstwatch.cli.run_now import run_document, say
 from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.json:
             output.print_json({"runs": [run_document(result.record)]})
         else:
-            print(describe(result.record))
+            say(result.record)
         return stopper.exit_code or result.exit_code
 
 

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "show how profiles, files, roots and the daemon stand"),
     "query": ("query", "show what a query finds and selects, without fetching or recording"),
     "download": ("download", "fetch what a query selects, once, without a profile"),
+    "files": ("files", "list the local files: paths for scripts, a table, or JSON"),
     "why": ("why", "tell everything about one file name: rule, state, history, last error"),
     "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
     "config": ("config", "check the configuration, or show what is in effect"),

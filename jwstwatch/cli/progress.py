@@ -74,7 +74,9 @@ class _Lines:
         return True
 
     def _say(self, text: str) -> None:
-        print(f"jwstwatch: {text}", file=sys.stderr, flush=True)
+        # Nobody may be listening any more (`2>&1 | head`): no reason to end a run.
+        with contextlib.suppress(BrokenPipeError):
+            print(f"jwstwatch: {text}", file=sys.stderr, flush=True)
 
 
 class _Bars:

@@ -41,11 +41,12 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 if stopper.event.is_set():
                     break
                 report.step(f"{profile.name}: running")
-                results.append(_run(profile, context, arguments))
+                results.append((profile.name, *_run(profile, context, arguments)))
         if arguments.json:
-            output.print_json({"runs": [document for document, _, _ in results]})
+            output.print_json({"runs": [_document(name, came) for name, came, _ in results]})
         else:
-            print("\n".join(text for _, text, _ in results))
+            for name, came, _ in results:
+                _say(name, came)
         return stopper.exit_code or first_exit_code(code for _, _, code in results)
 
 
@@ -65,7 +66,8 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[Profile]:
 
 def _run(
     profile: Profile, context: Context, arguments: argparse.Namespace
-) -> tuple[dict[str, object], str, ExitCode]:
+) -> tuple[RunRecord | BusyError, ExitCode]:
+    """Return the finished run, or why it could not begin."""
     from jwstwatch.core.model import Trigger
     from jwstwatch.sync import story
     from jwstwatch.sync.context import Options
@@ -74,8 +76,23 @@ def _run(
     try:
         result = story.run(profile, context=context, trigger=Trigger.MANUAL, options=options)
     except BusyError as error:
-        return busy_document(profile.name, error), describe_error(profile.name, error), error.exit_code
-    return run_document(result.record), describe(result.record), result.exit_code
+        return error, error.exit_code
+    return result.record, result.exit_code
+
+
+def _document(profile: str, came: RunRecord | BusyError) -> dict[str, object]:
+    return busy_document(profile, came) if isinstance(came, BusyError) else run_document(came)
+
+
+def _say(profile: str, came: RunRecord | BusyError) -> None:
+    if isinstance(came, BusyError):
+        _complain(profile, came.message, came.hint)
+    else:
+        say(came)
+
+
+def _complain(profile: str, message: str, hint: str) -> None:
+    output.complain(message if message.startswith(profile) else f"{profile}: {message}", hint=hint)
 
 
 def run_document(record: RunRecord) -> dict[str, object]:
@@ -118,14 +135,22 @@ def busy_document(profile: str, error: JwstwatchError) -> dict[str, object]:
     return document | {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}}
 
 
-def describe_error(profile: str, error: JwstwatchError) -> str:
-    """Say in a line or two why a run could not begin."""
-    message = error.message if error.message.startswith(profile) else f"{profile}: {error.message}"
-    return f"{message}\n  {error.hint}" if error.hint else message
+def say(record: RunRecord) -> None:
+    """Print what a run did, and on standard error what went wrong in it."""
+    print(describe(record), flush=True)
+    if record.error_message:
+        _complain(record.profile, record.error_message, record.error_hint or "")
+    elif record.counts.failed:
+        count = record.counts.failed
+        _complain(
+            record.profile,
+            f"{count} file{'' if count == 1 else 's'} failed",
+            "`jwstwatch why NAME` tells why one failed and when it is tried again.",
+        )
 
 
 def describe(record: RunRecord) -> str:
-    """Say in a few lines what a run did."""
+    """Say in a line what a run did."""
     counts = record.counts
     outcome = record.outcome.value if record.outcome else "running"
     if not counts.downloaded and counts.unchanged and not record.error_kind:
@@ -142,13 +167,6 @@ def describe(record: RunRecord) -> str:
         if count
     ]
     pages = f"{counts.pages} page files written" if counts.pages else "pages unchanged"
-    line = (
+    return (
         f"{record.profile}: {outcome}: {', '.join([did, *rest])}; {counts.observations} observations; {pages}"
     )
-    if record.error_message:
-        line += f"\n  {record.error_message}"
-        if record.error_hint:
-            line += f"\n  {record.error_hint}"
-    elif counts.failed:
-        line += "\n  `jwstwatch why NAME` tells why a file failed and when it is tried again."
-    return line

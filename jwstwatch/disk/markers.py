@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import uuid
 from pathlib import Path
 
 from jwstwatch.errors import RootMissingError, StorageError
-from jwstwatch.files import sync_folder, translate_storage_errors
+from jwstwatch.files import locked, translate_storage_errors, write_atomically
 
 MARKER = ".jwstwatch-root"
 
@@ -72,28 +70,14 @@ def _create(root: Path, identity: str) -> str:
     content = json.dumps(
         {"root": identity, "what": "jwstwatch keeps JWST files below this folder; do not delete this file"}
     )
-    temporary = root / f"{MARKER}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "w", encoding="utf-8") as stream:
-            stream.write(content + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+    with locked(root):
         if read(root) is None:
-            # Garbage (a kill in mid-write of an older kind) may be replaced, a sound marker never.
-            marker_path(root).unlink(missing_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, marker_path(root))
-    except PermissionError:
-        # A file system without hard links.
-        os.replace(temporary, marker_path(root))
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(root)
+            write_atomically(marker_path(root), f"{content}\n".encode())
     return read(root) or identity
 
 
 def _ways_on(root: Path) -> str:
     return (
-        f"Is its disk mounted? If the folder moved: `jwstwatch root move OLD {root}`. "
+        f"Is its disk mounted? If the folder moved: `jwstwatch root move {root} NEW`. "
         f"If it is right that the files are gone: `jwstwatch root accept {root}`."
     )

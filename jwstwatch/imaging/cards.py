@@ -129,13 +129,14 @@ def _read_value(header: bytes, start: int) -> Keyword:
     string = _STRING.match(text)
     if string is None:
         return _read_plain_value(text.partition("/")[0].strip())
-    value = _unquote(string)
-    while value.endswith("&") and header.startswith(b"CONTINUE  ", start := start + _CARD):
+    pieces = [_unquote(string)]
+    while pieces[-1].endswith("&") and header.startswith(b"CONTINUE  ", start := start + _CARD):
         more = _STRING.match(_decode(header[start + 10 : start + _CARD]))
         if more is None:
             break
-        value = value[:-1] + _unquote(more)
-    return value
+        pieces[-1] = pieces[-1][:-1]
+        pieces.append(_unquote(more))
+    return "".join(pieces)
 
 
 def _unquote(string: re.Match[str]) -> str:

@@ -23,11 +23,6 @@ _LONGEST_SIDE = 4
 _ORIENTATION = 0x0112
 
 
-def thumbnail_name(name: str) -> str:
-    """Return the name of the thumbnail of a picture: `x_rate.jpg` and `x_rate.png` have `x_rate.TN.jpg`."""
-    return f"{Path(name).stem}.TN.jpg"
-
-
 def make_thumbnail(source: Path, target: Path, *, width: int | None, height: int | None) -> None:
     """Write a small JPEG of the picture at `source` to `target`; sizes in pixels.
 

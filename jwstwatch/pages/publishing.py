@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jwstwatch import files
 from jwstwatch.core.site import SiteView
-from jwstwatch.errors import CancelledError
+from jwstwatch.errors import CancelledError, RootMissingError
 from jwstwatch.pages.formats import page_folder
 from jwstwatch.pages.rendering import ASSETS_FOLDER, GENERATOR, Renderer
 
@@ -34,7 +34,10 @@ def publish(view: SiteView, *, stop: Callable[[], bool] = lambda: False) -> Publ
 
     A page is replaced only where its content differs. A foreign `index.html` is kept beside ours under
     another name. `stop` is asked before each page; `CancelledError` then, and the pages written stay.
+    `RootMissingError` if the root is not there: an unmounted disk gets no folder in its place.
     """
+    if not view.root.is_dir():
+        raise RootMissingError(f"{view.root} is not there", hint="Mount it, or make the folder.")
     renderer = Renderer()
     written: list[Path] = []
     unchanged = 0
@@ -85,7 +88,7 @@ def _is_ours(page: Path) -> bool:
 def _keep_foreign_page(page: Path) -> None:
     """Move a page that we did not write out of our way: somebody may have made it by hand."""
     with files.translate_storage_errors(page):
-        if not (page.is_symlink() or page.is_file()) or _is_ours(page):
+        if not (page.is_symlink() or page.exists()) or _is_ours(page):
             return
         for number in itertools.count(1):
             aside = page.with_name(f"index.before-jwstwatch{'' if number == 1 else f'-{number}'}.html")

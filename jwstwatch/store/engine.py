@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
@@ -18,6 +18,9 @@ BUSY_TIMEOUT = 20.0
 """Seconds to wait for another process that is writing."""
 
 _STATE_MODE = 0o640
+
+_WRITE_LOCK = 0x6A777374
+"""Key of the advisory lock that writers of one PostgreSQL database take in turn."""
 
 _NETWORK_FILE_SYSTEMS = frozenset(
     [
@@ -49,16 +52,24 @@ class Database:
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction that holds the write lock from its beginning."""
+        """Yield a connection in a transaction that holds the write lock from its beginning.
+
+        So what it reads stays true until it has written: two runs never insert one row twice.
+        """
         with translate_database_errors(self.engine.url), self.engine.begin() as connection:
+            if not self.is_sqlite:  # SQLite's BEGIN IMMEDIATE has it already
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
             yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """Yield a connection that sees one moment of the database."""
+        options: dict[str, Any] = {"jwstwatch_read": True}
+        if not self.is_sqlite:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with (
             translate_database_errors(self.engine.url),
-            self.engine.connect().execution_options(jwstwatch_read=True) as connection,
+            self.engine.connect().execution_options(**options) as connection,
         ):
             yield connection
 
@@ -71,7 +82,7 @@ def parse_url(url: str) -> URL:
     """Return the parsed SQLAlchemy URL of a state, or say why it is none."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigurationError(
             "state: this is no database URL",
             hint="Write a path, sqlite:////absolute/path/state.db or postgresql+psycopg://user@host/name.",
@@ -79,6 +90,10 @@ def parse_url(url: str) -> URL:
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise ConfigurationError(
             f"state: {parsed.get_backend_name()} is not supported", hint="Use SQLite or PostgreSQL."
+        )
+    if parsed.host is not None and "@" in parsed.host:
+        raise ConfigurationError(
+            "state: the URL has more than one @", hint="In a user's name or a password write %40 instead."
         )
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -141,17 +156,18 @@ def _prepare_file(path: Path, *, allow_network_state: bool) -> None:
 def file_system_of(folder: Path) -> str | None:
     """Return the type of the file system that `folder` lies on (Linux), None where it cannot be told."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
     except OSError:
         return None
     resolved = str(folder.resolve())
     best: tuple[int, str] | None = None
     for line in lines:
-        left, _, right = line.partition(" - ")
-        mount = left.split()[4].encode().decode("unicode_escape")
+        left, _, right = line.partition(b" - ")
+        # A blank is written as \040 there.
+        mount = os.fsdecode(left.split()[4].decode("unicode_escape").encode("latin-1"))
         inside = resolved == mount or resolved.startswith(mount.rstrip("/") + "/")
         if inside and (best is None or len(mount) >= best[0]):
-            best = (len(mount), right.split()[0])
+            best = (len(mount), right.split()[0].decode())
     return best[1] if best else None
 
 
@@ -185,10 +201,15 @@ def translate_database_errors(url: URL) -> Iterator[None]:
         raise foreseen from error
 
 
+_NOT_WRITABLE = ("readonly database", "read-only transaction", "unable to open", "permission denied")
+
+
 def _foresee(error: DBAPIError, url: URL) -> Exception | None:
-    text = str(error.orig).strip().splitlines()[0] if error.orig and str(error.orig).strip() else ""
-    where = sqlite_path(url) or url.render_as_string(hide_password=True)
-    lowered = text.lower()
+    said = str(error.orig).strip().splitlines()[0] if error.orig and str(error.orig).strip() else ""
+    path = sqlite_path(url)
+    # A password may stand in the query too.
+    where = path or url.set(query={}).render_as_string(hide_password=True)
+    lowered = said.lower()
     if "database is locked" in lowered or "lock timeout" in lowered:
         return BusyError(
             f"the state {where} is locked by another process",
@@ -196,13 +217,14 @@ def _foresee(error: DBAPIError, url: URL) -> Exception | None:
         )
     if "disk is full" in lowered or "no space left" in lowered:
         return StorageError(f"the disk of the state {where} is full", hint="Free some space there.")
-    if "readonly database" in lowered or "unable to open" in lowered or "permission denied" in lowered:
+    if any(words in lowered for words in _NOT_WRITABLE):
         return StorageError(
-            f"the state {where} may not be written by this user: {text}",
+            f"the state {where} may not be written by this user: {said}",
             hint="Check its owner and modes, and those of its folder.",
         )
     if "not a database" in lowered or "malformed" in lowered:
-        return StateError(f"{where} is not a sound SQLite database: {text}", hint="Restore it from a backup.")
+        return StateError(f"{where} is not a sound SQLite database: {said}", hint="Restore it from a backup.")
     if isinstance(error, OperationalError):
-        return StateError(f"the state {where} cannot be used: {text}", hint="Is the database server up?")
+        hint = "Is the database server up?" if path is None else "Restore it from a backup, or set it aside."
+        return StateError(f"the state {where} cannot be used: {said}", hint=hint)
     return None

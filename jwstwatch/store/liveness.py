@@ -39,8 +39,8 @@ def _start_of(pid: int) -> str | None:
         return _start_without_proc(pid)
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
+    except OSError:
+        return _start_without_proc(pid)  # /proc may hide the processes of other users
     fields = stat.rpartition(")")[2].split()
     state, start_tick = fields[0], fields[19]
     return None if state in ("Z", "X") else f"{boot[:8]}:{start_tick}"

@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,14 @@ from sqlalchemy import text
 
 from jwstwatch import __version__
 from jwstwatch.errors import BusyError
-from jwstwatch.store.engine import Database, sqlite_path
+from jwstwatch.files import translate_storage_errors
+from jwstwatch.store.engine import Database, sqlite_path, translate_database_errors
 from jwstwatch.store.liveness import own_mark
+
+
+_GLANCES = 25
+_GLANCE = 0.02
+"""Somebody who only asks for the holder has the lock for a moment: seconds between two attempts."""
 
 
 @contextlib.contextmanager
@@ -35,16 +42,15 @@ def exclusive(database: Database, purpose: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _file_lock(path: Path, purpose: str) -> Iterator[None]:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    with translate_storage_errors(path):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(handle):
             who = _read_mark(handle)
             raise BusyError(
                 f"another {purpose} works on this state: process {who.get('pid')} on {who.get('host')}",
                 hint="Stop it first, or give this one a state of its own.",
-            ) from None
+            )
         mark = own_mark()
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         content = {"pid": mark.pid, "host": mark.host, "since": since, "version": __version__}
@@ -53,6 +59,16 @@ def _file_lock(path: Path, purpose: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _take(handle: int) -> bool:
+    for _ in range(_GLANCES):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            time.sleep(_GLANCE)
+    return False
 
 
 def holder(database: Database, purpose: str) -> dict[str, object]:
@@ -92,7 +108,8 @@ def _is_held(database: Database, purpose: str) -> bool:
     key = _key(purpose) & (2**64 - 1)
     query = text(
         "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = :high "
-        "AND objid::bigint = :low AND objsubid = 1"
+        "AND objid::bigint = :low AND objsubid = 1 "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     with database.read() as connection:
         held = connection.execute(query, {"high": key >> 32, "low": key & 0xFFFFFFFF}).scalar_one()
@@ -102,7 +119,10 @@ def _is_held(database: Database, purpose: str) -> bool:
 @contextlib.contextmanager
 def _advisory_lock(database: Database, purpose: str) -> Iterator[None]:
     key = _key(purpose)
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with (
+        translate_database_errors(database.engine.url),
+        database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
+    ):
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
             raise BusyError(
                 f"another {purpose} works on this state",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import and_, case, func, or_, select
 
+from jwstwatch.core.filetypes import matching_filetype
 from jwstwatch.core.model import FileState, ListingRow
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
@@ -50,6 +51,21 @@ class FileReport:
     next_attempt_at: datetime | None = None
     note: str | None = None
     profiles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileQuery:
+    """Which files are asked for; an empty part does not narrow."""
+
+    profile: str | None = None
+    states: tuple[FileState, ...] = ()
+    proposals: Mapping[int, Collection[int]] = field(default_factory=dict)
+    """Proposal -> observation numbers, none meaning all."""
+    filetypes: Sequence[str] = ()
+    """As `core.filetypes.normalise_filetypes` returns them."""
+    changed_since: datetime | None = None
+    arrived_since: datetime | None = None
+    """Fetched or replaced since then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,16 +157,13 @@ class Reports:
             found = {row.fate: row.files for row in connection.execute(query)}
         return replace(Counts(), **found)
 
-    def files(self, *, profile: str | None = None, state: FileState | None = None) -> list[FileReport]:
-        """Return the inventory, by path."""
-        query = _file_query()
-        if profile is not None:
-            mine = select(tables.want.c.file_id).where(tables.want.c.profile == profile)
-            query = query.where(tables.file.c.id.in_(mine))
-        if state is not None:
-            query = query.where(tables.file.c.state == state.value)
+    def files(self, asked: FileQuery) -> Iterator[FileReport]:
+        """Yield the inventory by path, as far as `asked` lets it pass."""
         with self._database.read() as connection:
-            return [_file_report(row, ()) for row in connection.execute(query)]
+            query = _narrowed(_file_query(), asked).execution_options(yield_per=1000)
+            for row in connection.execute(query):
+                if not asked.filetypes or matching_filetype(row.name, asked.filetypes):
+                    yield _file_report(row, ())
 
     def local(self, uris: Sequence[str]) -> dict[str, list[FileReport]]:
         """Return the copies of these products, by URI."""
@@ -196,6 +209,30 @@ class Reports:
         )
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
+
+
+def _narrowed(query: Any, asked: FileQuery) -> Any:
+    file, want, event, product = tables.file, tables.want, tables.event, tables.product
+    if asked.profile is not None:
+        query = query.where(file.c.id.in_(select(want.c.file_id).where(want.c.profile == asked.profile)))
+    if asked.states:
+        query = query.where(file.c.state.in_([state.value for state in asked.states]))
+    if asked.proposals:
+        wanted = [
+            and_(product.c.proposal == proposal, product.c.obsnum.in_(list(obsnums)))
+            if obsnums
+            else product.c.proposal == proposal
+            for proposal, obsnums in asked.proposals.items()
+        ]
+        query = query.where(or_(*wanted))
+    if asked.changed_since is not None:
+        query = query.where(file.c.changed_at >= asked.changed_since)
+    if asked.arrived_since is not None:
+        arrived = select(event.c.file_id).where(
+            event.c.at >= asked.arrived_since, event.c.kind.in_(("fetched", "settled"))
+        )
+        query = query.where(file.c.id.in_(arrived), file.c.state.in_(_HAS_COPY))
+    return query
 
 
 def _file_query() -> Any:

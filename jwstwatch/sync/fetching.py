@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
 from jwstwatch.core.retrying import Failure, FailureKind, next_attempt
 from jwstwatch.disk.looking import fingerprint
-from jwstwatch.errors import ArchiveError, JwstwatchError, UnsafePathError
+from jwstwatch.errors import ArchiveError, StorageError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
@@ -45,6 +46,7 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
     if not files:
         return
     context.report.planned(files=files, size=size)
+    gathering = _Gathering(partial(_settle, context, subject, received))
     outcomes = fetch_all(
         _jobs(context, subject, received, authorised=authorised),
         settings=TransferSettings(
@@ -56,36 +58,43 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
         check=check,
         stop=context.stop,
         progress=_Progress(context.report),
+        idle=gathering.settle,
     )
     try:
         with contextlib.closing(outcomes):
-            for group in _groups(outcomes):
-                _settle(context, subject, received, group)
+            for outcome in outcomes:
+                gathering.add(outcome)
     except ArchiveError:
+        gathering.settle()
         store.transfers.forgive_outage(run.id, now=context.now())
         raise
-
-
-def _groups(outcomes: Iterator[Fetched | Failed | None]) -> Iterator[list[Fetched | Failed]]:
-    """Gather outcomes; None says that nothing happened for a moment. An error comes after the rest."""
-    group: list[Fetched | Failed] = []
-    try:
-        for outcome in outcomes:
-            if outcome is not None:
-                group.append(outcome)
-            if group and (outcome is None or len(group) >= GROUP):
-                yield group
-                group = []
-    except JwstwatchError:
-        if group:
-            yield group
+    except StorageError:
+        gathering.settle()
         raise
-    if group:
-        yield group
+    gathering.settle()
+
+
+class _Gathering:
+    """Outcomes that come close together, to be put in place and committed at once."""
+
+    def __init__(self, settle: Callable[[list[Fetched | Failed]], None]) -> None:
+        self._settle = settle
+        self._outcomes: list[Fetched | Failed] = []
+
+    def add(self, outcome: Fetched | Failed) -> None:
+        self._outcomes.append(outcome)
+        if len(self._outcomes) >= GROUP:
+            self.settle()
+
+    def settle(self) -> None:
+        """Settle what there is; called when nothing more came for a moment, and at the end."""
+        outcomes, self._outcomes = self._outcomes, []
+        if outcomes:
+            self._settle(outcomes)
 
 
 def _jobs(context: Context, subject: Subject, received: Received, *, authorised: bool) -> Iterator[Job]:
-    """Claim the next files of the plan as they are needed; a copy that is elsewhere already is not fetched."""
+    """Claim the next files of the plan as they are needed; what lies elsewhere already is copied."""
     store, run = context.store, subject.run
     while not context.stop.is_set():
         now = context.now()

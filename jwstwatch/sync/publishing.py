@@ -82,7 +82,7 @@ def _unite(parameters: Sequence[Parameters]) -> _Style:
         thumbnails=_united(normalise_filetypes(_as_jpgs(entry.webpage_level12_jpgs)) for entry in parameters),
         keywords=_united(entry.webpage_fitskeys2table for entry in parameters),
         sort_by=first.webpage_sortcols,
-        figure_width=first.webpage_tablefigsize_width,
+        figure_width=first.webpage_tablefigsize_width or first.webpage_thumbnails_width,
         figure_height=first.webpage_tablefigsize_height,
     )
     return _Style(

@@ -85,6 +85,8 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
     root = roots.open_root(context, rules.root_of(profile.parameters))
     subject = listing.Subject(run=record, profile=profile, root=root, options=options)
     fetching.settle_open_intents(context, subject)
+    # Before anything is planned: a disk that lost too much must not have its files marked one by one.
+    roots.check_disk(context, subject)
     authorised = False
     try:
         context, authorised = _log_in(context, subject, tale)
@@ -92,7 +94,6 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
         tale.listed = True
     except ArchiveError as error:
         tale.blame(error)
-    roots.check_disk(context, subject)
     if options.fetch and tale.listed:
         _fetch(context, subject, tale, authorised=authorised)
     tale.pages = publishing.publish(context, subject)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import ContentError
@@ -22,9 +23,11 @@ from jwstwatch.transfer.answers import (
 )
 from jwstwatch.transfer.bandwidth import Bandwidth
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferError
-from jwstwatch.transfer.line import Body, Line
 from jwstwatch.transfer.partial import Partial, Resumption
 from jwstwatch.transfer.progress import Progress
+
+if TYPE_CHECKING:
+    from jwstwatch.transfer.line import Body, Line
 
 Check = Callable[[Path, str], None]
 """Looks at the content of a path that is to have this name; raises `ContentError`."""
@@ -86,6 +89,10 @@ class Attempt:
             partial.discard()
             if resumption is not None:
                 raise StaleError from error
+            raise
+        except BaseException:
+            # The disk refused, or a fault of our own: nothing half-made stays open or lies about.
+            partial.discard()
             raise
         return Fetched(
             job=self._job,

@@ -16,7 +16,6 @@ from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import exceptions as trouble
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.wait import wait_for_read
@@ -39,6 +38,8 @@ _BROKEN = (trouble.HTTPError, http.client.HTTPException, OSError)
 
 def trusted_authorities() -> ssl.SSLContext:
     """Return the TLS settings that requests would use, so that queries and transfers trust alike."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
     bundle = (
         os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
     )
@@ -67,9 +68,8 @@ class Body:
     @property
     def bounded(self) -> bool:
         """Tell whether HTTP itself shows where the body ends, so that an early end is an error."""
-        return (
-            "Content-Length" in self.headers or "chunked" in self.headers.get("Transfer-Encoding", "").lower()
-        )
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        return chunked or read_length(self.headers) is not None
 
     def read(self, most: int) -> bytes:
         """Return up to `most` bytes as soon as there are some, none at the end."""
@@ -180,7 +180,7 @@ class Line:
         body.close()
         try:
             target = urljoin(url, body.headers["Location"])
-            lowered = url.startswith("https:") and urlsplit(target).scheme == "http"
+            lowered = (urlsplit(url).scheme, urlsplit(target).scheme) == ("https", "http")
         except (KeyError, ValueError) as error:
             raise self.failure(f"{body.server} redirects to nowhere", FailureKind.REFUSED) from error
         if lowered:
@@ -215,7 +215,8 @@ class Line:
         options: dict[str, Any] = {"num_pools": 1, "maxsize": 1}
         if parts.scheme == "https":
             options["ssl_context"] = self._authorities()
-        proxy = None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
+        proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
+        proxy = proxies.get(parts.scheme) or proxies.get("all")
         if proxy is None:
             manager = urllib3.PoolManager(**options)
         else:

@@ -7,9 +7,10 @@ import logging
 import queue
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import ArchiveError, StorageError
@@ -17,8 +18,10 @@ from jwstwatch.transfer.bandwidth import Bandwidth
 from jwstwatch.transfer.breaker import Breaker
 from jwstwatch.transfer.fetch import Attempt, Check, Tools
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferSettings
-from jwstwatch.transfer.line import Line, trusted_authorities
 from jwstwatch.transfer.progress import NoProgress, Progress
+
+if TYPE_CHECKING:
+    from jwstwatch.transfer.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +46,28 @@ def fetch_all(
     check: Check,
     stop: threading.Event,
     progress: Progress | None = None,
-) -> Iterator[Outcome]:
+    idle: Callable[[], None] | None = None,
+) -> Generator[Outcome, None, None]:
     """Yield what becomes of each job, in the order in which they end.
 
-    Only the consuming thread calls `next(jobs)`, some jobs ahead of need; `token`, `check` and `progress`
-    are called from the workers. When `stop` is set, transfers under way are cut within about a second, their
-    partials stay, and the generator ends. Jobs that were taken and not yielded were not done.
+    Only the consuming thread calls `next(jobs)`, some jobs ahead of need, and `idle` when no job has ended
+    for a moment; `token`, `check` and `progress` are called from the workers. When `stop` is set, transfers
+    under way are cut within about a second, their partials stay, and the generator ends. Jobs that were taken
+    and not yielded were not done.
 
     Raises `ArchiveError` where file after file fails for the archive's sake and `StorageError` where the disk
     refuses, both after the outcomes of what was under way. Closing the generator ends every thread.
     """
     crew = _Crew(settings, token=token, check=check, stop=stop, progress=progress or NoProgress())
     try:
-        yield from crew.work_off(jobs)
+        yield from crew.work_off(jobs, idle=idle or _do_nothing)
     finally:
         crew.dismiss()
     crew.raise_trouble()
+
+
+def _do_nothing() -> None:
+    """Let the moment pass."""
 
 
 class _Crew:
@@ -73,6 +82,8 @@ class _Crew:
         stop: threading.Event,
         progress: Progress,
     ) -> None:
+        from jwstwatch.transfer.line import Line, trusted_authorities
+
         self._settings = settings
         self._stop = stop
         self._halt = threading.Event()
@@ -103,7 +114,7 @@ class _Crew:
         self._listener = threading.Thread(target=self._listen, name="transfer-stop", daemon=True)
         self._listener.start()
 
-    def work_off(self, jobs: Iterator[Job]) -> Iterator[Outcome]:
+    def work_off(self, jobs: Iterator[Job], *, idle: Callable[[], None]) -> Iterator[Outcome]:
         """Yield outcomes until the jobs or the reasons to go on run out."""
         under_way = 0
         more = True
@@ -120,6 +131,7 @@ class _Crew:
             try:
                 ended = self._results.get(timeout=_GLANCE)
             except queue.Empty:
+                idle()
                 continue
             under_way -= 1
             outcome = ended.result()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from jwstwatch.demo.catalogue import Catalogue
 from jwstwatch.demo.scaled import scaled_catalogue
 from jwstwatch.demo.server import ArchiveServer
 from tests.acceptance.world import World
@@ -16,16 +20,20 @@ WATCH = {"watch": {"propID": 9001}}
 """A profile for everything that the small archive has."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now() -> datetime:
+    """When the tests began."""
     return datetime.now(UTC)
+
+
+def small_catalogue(now: datetime) -> Catalogue:
+    """Return four exposures with three files each, a few hours old."""
+    return scaled_catalogue(observations=4, now=now, sizes=(6_000, 20_000))
 
 
 @pytest.fixture
 def archive(now: datetime) -> Iterator[ArchiveServer]:
-    """A small archive: four exposures, twelve files, a few hours old."""
-    catalogue = scaled_catalogue(observations=4, now=now, sizes=(6_000, 20_000))
-    with ArchiveServer(catalogue) as server:
+    with ArchiveServer(small_catalogue(now)) as server:
         yield server
     assert server.errors == []
 
@@ -35,4 +43,27 @@ def world(tmp_path: Path, archive: ArchiveServer) -> World:
     """A user who watches the small archive and has never run the program."""
     found = World(tmp_path / "world", archive.url)
     found.configure(WATCH)
+    return found
+
+
+@pytest.fixture(scope="session")
+def first_run(tmp_path_factory: pytest.TempPathFactory, now: datetime) -> World:
+    """The world after a whole first run; tests get copies of it."""
+    with ArchiveServer(small_catalogue(now)) as server:
+        found = World(tmp_path_factory.mktemp("first") / "world", server.url)
+        found.configure(WATCH)
+        (run,) = found.run_now()
+        assert run["downloaded"] == 12
+    return found
+
+
+@pytest.fixture
+def synced(tmp_path: Path, first_run: World, archive: ArchiveServer) -> World:
+    """A user whose first run was whole, with an archive that nobody has asked since."""
+    folder = tmp_path / "synced"
+    shutil.copytree(first_run.folder, folder)
+    found = World(folder, archive.url)
+    found.configure(WATCH)
+    with contextlib.closing(sqlite3.connect(found.state)) as connection, connection:
+        connection.execute("UPDATE root SET path = ?", (str(found.root),))
     return found

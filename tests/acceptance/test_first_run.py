@@ -101,9 +101,7 @@ def test_the_state_has_size_digest_and_revision_of_every_file(first: FirstRun) -
     rows = first.world.file_rows()
     files = first.world.files()
     present = {path: facts for path, facts in rows.items() if facts[0] == "present"}
-    assert present == {
-        path: ("present", len(content), sha256(content), 1) for path, content in files.items()
-    }
+    assert present == {path: ("present", len(content), sha256(content), 1) for path, content in files.items()}
 
 
 def test_exclusive_data_are_withheld_and_that_is_no_failure(first: FirstRun) -> None:

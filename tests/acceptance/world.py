@@ -26,7 +26,9 @@ PACKAGE = Path(jwstwatch.__file__).resolve().parent
 PATIENCE = 60.0
 """Seconds after which something that should happen soon is taken not to happen at all."""
 
-OWN_FILES = re.compile(r"(^|/)(index\.html|\.jwstwatch-root|jwstwatch-assets/.*|.*\.TN\.jpg|[0-9]{5}\.products\.txt)$")
+OWN_FILES = re.compile(
+    r"(^|/)(index\.html|\.jwstwatch-root|jwstwatch-assets/.*|.*\.TN\.jpg|[0-9]{5}\.products\.txt)$"
+)
 """What the program itself makes in an output folder, beside the archive's files."""
 
 ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -64,7 +66,7 @@ class World:
         self.state = folder / "state" / "state.db"
         self.configuration = folder / "jwstwatch.yaml"
         self.home = folder / "home"
-        self.home.mkdir(parents=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         self.mast: dict[str, Any] = {}
 
     @property

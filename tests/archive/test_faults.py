@@ -178,6 +178,33 @@ def test_a_stop_ends_the_waiting(mast: Mast) -> None:
     assert len(mast.questions) == 1
 
 
+def test_a_stop_ends_a_question_that_nobody_answers(mast: Mast) -> None:
+    stop = threading.Event()
+
+    def silent(asked: Asked) -> Reply:
+        threading.Timer(0.05, stop.set).start()
+        return Reply(silent=True)
+
+    mast.invoke = silent
+    with pytest.raises(CancelledError):
+        MastArchive(mast.url, timeout=600, stop=stop).products([9])
+
+
+def test_with_a_stop_that_nobody_sets_answers_and_errors_come_through(mast: Mast) -> None:
+    archive = MastArchive(mast.url, timeout=5, stop=threading.Event())
+    mast.invoke = in_turn(
+        paged([{"dataURI": "mast:a/b", "obsID": 1}]),
+        as_reply({"status": "ERROR", "msg": "no"}),
+        Reply(silent=True),
+    )
+    assert len(archive.products([9])) == 1
+    with pytest.raises(RejectedQueryError):
+        archive.products([9])
+    impatient = MastArchive(mast.url, timeout=0.2, stop=threading.Event())
+    with pytest.raises(ArchiveTimeoutError):
+        impatient.products([9])
+
+
 def test_without_a_token_everything_is_anonymous(mast: Mast, connect: Connect) -> None:
     assert connect(token=None).log_in() == LogIn(status=LogInStatus.ANONYMOUS)
     assert connect(token=lambda: None).log_in() == LogIn(status=LogInStatus.ANONYMOUS)
@@ -249,6 +276,14 @@ def test_no_error_and_no_log_holds_the_token(
     told = "".join(traceback.format_exception(raised.value)) + raised.value.hint + caplog.text
     assert TOKEN[:8] not in told
     assert raised.value.message
+
+
+def test_a_token_too_short_to_be_one_spoils_no_answer(mast: Mast, connect: Connect) -> None:
+    mast.whoami = lambda asked: as_reply({"anon": False})
+    mast.invoke = paged([{"dataURI": "mast:JWST/product/jw1_uncal.fits", "obsID": 1}])
+    archive = connect(token="a")
+    archive.log_in()
+    assert archive.products([9])[0].uri == "mast:JWST/product/jw1_uncal.fits"
 
 
 def test_a_users_netrc_is_left_alone(mast: Mast, connect: Connect, tmp_path: Any, monkeypatch: Any) -> None:

@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.errors import ContentError, ExitCode
@@ -90,6 +90,7 @@ def test_the_error_names_the_file_and_costs_only_the_file(put):
     assert caught.value.exit_code == ExitCode.FILES_FAILED
 
 
+@settings(deadline=None)
 @given(cut=st.integers(1, len(FITS) - 1))
 def test_a_fits_file_cut_anywhere_but_between_units_is_refused(tmp_path_factory, cut):
     boundaries = {0, 2880, *(2880 + unit * (2880 + 2880) for unit in range(1, 4))}
@@ -129,6 +130,7 @@ def test_a_fits_header_that_cannot_be_is_refused(put, old, new):
         check(put(FITS.replace(old, new)), "x.fits")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=4000))
 def test_any_bytes_after_a_fits_beginning_are_refused_in_peace(tmp_path_factory, noise):
     path = tmp_path_factory.getbasetemp() / "noise.fits"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.errors import ContentError
@@ -102,11 +102,17 @@ def test_a_value_is_read_as_the_standard_says_or_kept_as_text(card, value):
     assert type(found) is type(value)
 
 
+def test_a_string_that_goes_on_and_on_is_read_in_one_pass():
+    header = b"X       = 'a&'".ljust(80) + b"CONTINUE  'b&'".ljust(80) * 100_000 + b"CONTINUE  'c'".ljust(80)
+    assert cards.read_values(header, {"X"}) == {"X": "a" + "b" * 100_000 + "c"}
+
+
 texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 values = st.one_of(st.none(), st.booleans(), st.integers(-(10**15), 10**15), numbers, texts)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[A-Z][A-Z0-9_-]{0,5}X", fullmatch=True), values, max_size=12))
 def test_values_are_those_that_astropy_reads(written):
     header = fits.Header()

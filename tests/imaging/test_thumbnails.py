@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jwstwatch.core.layout import thumbnail_name
 from jwstwatch.errors import ContentError
-from jwstwatch.imaging.thumbnails import make_thumbnail, thumbnail_name
+from jwstwatch.imaging.thumbnails import make_thumbnail
 from tests.imaging.samples import make_picture
 
 

@@ -125,7 +125,7 @@ def test_a_click_on_a_column_head_sorts_and_a_second_click_turns_the_order(opene
     assert sorted(opened.column("Exposure")) == sorted(before)
     head.get_by_role("button").click()
     assert head.get_attribute("aria-sort") == "descending"
-    assert opened.column("FILTER")[0] == "F200W"
+    assert opened.column("FILTER")[0] == "F444W"
     assert opened.page.locator("th[aria-sort]").count() == 1
 
 
@@ -244,7 +244,8 @@ def test_the_dark_scheme_is_dark_and_its_text_is_light(browser, root):
 
 def test_a_page_of_thousands_of_rows_still_sorts_and_filters(browser, tmp_path):
     files = [file for file in examples.make_ceers(200).files if file.name.endswith("_rate.fits")]
-    view = examples.make_view(files)
+    columns = replace(examples.SETTINGS, columns=("obsnum", "sca", "FILTER", "rate", "DATE-BEG", "size"))
+    view = examples.make_view(files, settings=columns)
     publish(examples.SiteView(root=tmp_path, proposals=(view,), index=(view.summary,)))
     with Opened(browser, tmp_path / "01345" / "index.html") as opened:
         opened.head("DATE-BEG").get_by_role("button").click()
@@ -253,5 +254,5 @@ def test_a_page_of_thousands_of_rows_still_sorts_and_filters(browser, tmp_path):
         assert [date for date in dates if date] == sorted(date for date in dates if date)
         tools = opened.page.locator(".tools[data-for=exposures]")
         tools.get_by_role("searchbox").fill("nrcb4")
-        expect(tools.locator("output")).to_have_text("200 of 2001 shown")
+        expect(tools.locator("output")).to_have_text("200 of 2001 shown", timeout=30_000)
         assert opened.complaints == []

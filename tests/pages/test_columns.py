@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.core.model import FileState
@@ -14,7 +14,9 @@ from tests.pages.examples import make_exposure, make_file, make_view
 KEY = "jw01345001001_03101_00001_nrca1"
 
 
-def settings(*columns: str, thumbnails: tuple[str, ...] = (), sort_by: tuple[str, ...] = ()) -> PageSettings:
+def page_settings(
+    *columns: str, thumbnails: tuple[str, ...] = (), sort_by: tuple[str, ...] = ()
+) -> PageSettings:
     return PageSettings(columns=columns, thumbnails=thumbnails, keywords=(), sort_by=sort_by)
 
 
@@ -24,7 +26,9 @@ def rows_of(*files, observations=()):
 
 def cells_of(files, *columns, thumbnails=(), observations=()):
     table = fill_table(
-        rows_of(*files, observations=observations), settings(*columns, thumbnails=thumbnails), folder="01345"
+        rows_of(*files, observations=observations),
+        page_settings(*columns, thumbnails=thumbnails),
+        folder="01345",
     )
     return table.headings, table.rows[0][1]
 
@@ -126,7 +130,7 @@ def test_a_column_of_numbers_is_known_as_such_and_a_mixed_one_is_not():
 
 
 def test_rows_without_columns_are_still_rows():
-    table = fill_table(rows_of(*make_exposure(KEY, 0)), settings(), folder="01345")
+    table = fill_table(rows_of(*make_exposure(KEY, 0)), page_settings(), folder="01345")
     assert table.headings == ()
     assert [cells for _, cells in table.rows] == [()]
 
@@ -150,6 +154,7 @@ def test_rows_come_in_the_configured_order_with_empty_values_last():
 values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text())
 
 
+@settings(deadline=None)
 @given(st.lists(values, max_size=8), st.randoms())
 def test_values_of_any_kind_sort_the_same_way_from_any_order(keywords, random):
     files = [

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.pages import formats
@@ -80,6 +80,7 @@ def test_what_would_lead_out_of_the_root_is_no_link(path):
     assert formats.make_link(path, "01345") is None
 
 
+@settings(deadline=None)
 @given(
     names=st.lists(
         st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1), min_size=1

@@ -66,6 +66,11 @@ ALLOWED |= {
 ALLOWED |= {"details", "summary", "label", "input", "select", "output"}
 
 
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    return Renderer()
+
+
 def make_hostile(text: str) -> ProposalView:
     """Return a view in which every text that comes from outside is `text`."""
     name = f"{KEY}_uncal.fits"
@@ -109,27 +114,25 @@ def check_page(content: bytes, folder: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_comes_from_outside_is_text_and_never_markup(text):
+def test_what_comes_from_outside_is_text_and_never_markup(renderer, text):
     view = make_hostile(text)
-    renderer = Renderer()
     check_page(renderer.render_proposal(view), "01345")
     check_page(renderer.render_home([view.summary]), "")
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.one_of(st.text(max_size=60), st.text("<>&\"'/:;=`{}%!- javscriptJ\x00\n", max_size=60)))
-def test_any_text_from_outside_leaves_the_page_a_page(text):
+def test_any_text_from_outside_leaves_the_page_a_page(renderer, text):
     view = make_hostile(text)
-    renderer = Renderer()
     check_page(renderer.render_proposal(view), "01345")
     check_page(renderer.render_home([view.summary]), "")
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=40))
-def test_a_hostile_header_value_is_shown_as_it_is(text):
+def test_a_hostile_header_value_is_shown_as_it_is(renderer, text):
     view = make_hostile(text)
-    page = read_html(Renderer().render_proposal(view))
+    page = read_html(renderer.render_proposal(view))
     assert text in page.find("header").text
     assert page.find("table", id="exposures").find("td").text == text
 
@@ -137,10 +140,10 @@ def test_a_hostile_header_value_is_shown_as_it_is(text):
 @pytest.mark.parametrize(
     "path", ["javascript:alert(1)", "/etc/passwd", "../../secret", "//evil.example/x", "?q#f"]
 )
-def test_a_hostile_path_is_a_file_of_the_site_or_no_link_at_all(path):
+def test_a_hostile_path_is_a_file_of_the_site_or_no_link_at_all(renderer, path):
     file = examples.make_file(f"{KEY}_uncal.jpg", path=path, thumbnail=path)
     view = examples.make_view([file])
-    check_page(Renderer().render_proposal(view), "01345")
+    check_page(renderer.render_proposal(view), "01345")
 
 
 def test_the_page_forbids_everything_that_it_does_not_need(tmp_path):
@@ -157,10 +160,10 @@ def test_the_page_forbids_everything_that_it_does_not_need(tmp_path):
     assert set(rules["script-src"].split()) == {"'self'", "file:"}
 
 
-def test_a_hostile_title_cannot_pose_as_the_mark_of_our_pages(tmp_path):
+def test_a_hostile_title_cannot_pose_as_the_mark_of_our_pages(renderer):
     """A foreign page is told from ours by a tag, which no escaped text can be."""
     view = examples.make_view([])
     mark = '<meta name="generator" content="jwstwatch">'
     view = replace(view, summary=replace(view.summary, title=mark * 3))
-    content = Renderer().render_proposal(view)
+    content = renderer.render_proposal(view)
     assert content.count(mark.encode()) == 1

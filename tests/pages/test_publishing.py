@@ -10,7 +10,7 @@ import pytest
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import SiteView
-from jwstwatch.errors import CancelledError
+from jwstwatch.errors import CancelledError, RootMissingError
 from jwstwatch.pages.publishing import publish
 from tests.conftest import PROJECT
 from tests.pages import examples
@@ -292,6 +292,20 @@ def test_a_link_in_the_place_of_a_page_is_moved_and_not_written_through(site):
     assert target.read_bytes() == b"<html>elsewhere</html>"
     assert not (site.root / "01345" / "index.html").is_symlink()
     assert (site.root / "01345" / "index.before-jwstwatch.html").is_symlink()
+
+
+def test_a_folder_in_the_place_of_a_page_is_moved_too(site):
+    (site.root / "index.html" / "inside").mkdir(parents=True)
+    publish(site)
+    assert (site.root / "index.before-jwstwatch.html" / "inside").is_dir()
+    assert (site.root / "index.html").is_file()
+
+
+def test_a_root_that_is_not_there_is_not_made(tmp_path):
+    root = tmp_path / "unmounted"
+    with pytest.raises(RootMissingError):
+        publish(SiteView(root=root, proposals=(), index=()))
+    assert not root.exists()
 
 
 def test_stopping_leaves_whole_pages_and_the_next_time_does_the_rest(site):

@@ -105,6 +105,18 @@ def test_what_is_under_way_is_told_before_the_disks_refusal(
     assert len(told) < 100
 
 
+@pytest.mark.parametrize("fault", [StorageError("the disk is gone"), LookupError("a bug")])
+def test_a_check_that_breaks_leaves_nothing_behind(depot: Depot, make_job: MakeJob, fault: Exception) -> None:
+    def broken(path: Path, name: str) -> None:
+        raise fault
+
+    depot.put("file.fits", serve(CONTENT))
+    job = make_job()
+    with pytest.raises(type(fault)):
+        fetch_one(job, check=broken)
+    assert lying_in(job.target.parent) == []
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with room for one megabyte."""

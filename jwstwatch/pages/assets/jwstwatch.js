@@ -11,15 +11,23 @@
     return kind === "number" ? (one, other) => Number(one) - Number(other) : collator.compare;
   }
 
+  // Out of the document while they move: thousands of rows are laid out once, not one by one.
+  function placeRows(table, rows) {
+    const body = table.tBodies[0];
+    const following = body.nextSibling;
+    body.remove();
+    body.append(...rows);
+    table.insertBefore(body, following);
+  }
+
   // Empty cells stay last in both directions; rows that are equal keep their order.
   function sortRows(table, column, direction) {
-    const body = table.tBodies[0];
     const order = compare(table.tHead.rows[0].cells[column].dataset.kind);
-    const keyed = Array.from(body.rows, (row) => [textOf(row.cells[column]), row]);
+    const keyed = Array.from(table.tBodies[0].rows, (row) => [textOf(row.cells[column]), row]);
     const filled = keyed.filter(([key]) => key !== "");
     const empty = keyed.filter(([key]) => key === "");
     filled.sort(([one], [other]) => direction * order(one, other));
-    body.append(...filled.concat(empty).map(([, row]) => row));
+    placeRows(table, filled.concat(empty).map(([, row]) => row));
     for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
     table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
   }
@@ -84,7 +92,7 @@
     });
     select.addEventListener("change", () => {
       if (select.value) sortRows(table, ...select.value.split(" ").map(Number));
-      else table.tBodies[0].append(...rows);
+      else placeRows(table, rows);
     });
     tools.hidden = false;
   }

@@ -1,0 +1,135 @@
+"""`jwstwatch files`: the local inventory, for people and for scripts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from jwstwatch.cli import output, session
+from jwstwatch.core.model import FileState
+from jwstwatch.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from jwstwatch.store.reports import FileQuery, FileReport
+
+EXAMPLE = "jwstwatch files --propID 1410 --filetypes rate --format paths | xargs -d '\\n' ls -l"
+
+_FORMATS = ("table", "paths", "json")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what narrows the inventory, and its form."""
+    parser.add_argument(
+        "--propID",
+        action="append",
+        nargs="+",
+        metavar="ID",
+        help="a proposal; further numbers are its observations; may be repeated",
+    )
+    parser.add_argument(
+        "--filetypes", nargs="+", metavar="TYPE", help="file types such as rate, _cal.jpg or fits"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="files that this profile selects")
+    parser.add_argument(
+        "--state",
+        nargs="+",
+        metavar="STATE",
+        choices=[state.value for state in FileState],
+        help=f"states: {', '.join(state.value for state in FileState)}",
+    )
+    parser.add_argument(
+        "--since", metavar="TIME", help="whose state changed since this ISO date or time (UTC)"
+    )
+    parser.add_argument(
+        "--new-since", metavar="TIME", help="that arrived or were replaced since this ISO date or time (UTC)"
+    )
+    parser.add_argument(
+        "--format", choices=_FORMATS, default="table", help="form of the answer (default table)"
+    )
+    parser.add_argument("--json", action="store_true", help="the same as --format json")
+
+
+def run(arguments: argparse.Namespace) -> ExitCode:
+    """Print the files that the state knows; `--format paths` gives only copies that are there."""
+    settings = session.load_settings(arguments)
+    form = "json" if arguments.json else arguments.format
+    arguments.json = form == "json"
+    asked = _query(arguments, form)
+    if asked.profile is not None and not settings.legacy_path:
+        settings.profile(asked.profile)
+    with session.open_state(arguments, settings, upgrade=False) as store:
+        found = store.reports.files(asked)
+        if form == "json":
+            output.print_json({"files": [document(file) for file in found]})
+        elif form == "paths":
+            sys.stdout.writelines(f"{file.path}\n" for file in found)
+        else:
+            _print_table(found)
+    return ExitCode.DONE
+
+
+def _query(arguments: argparse.Namespace, form: str) -> FileQuery:
+    from jwstwatch.core.filetypes import normalise_filetypes
+    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
+    from jwstwatch.core.parameters import PARAMETERS
+    from jwstwatch.store.reports import FileQuery
+
+    kind = PARAMETERS["propID"].kind
+    try:
+        choices = [choice for words in arguments.propID or () for choice in kind.read_words(words)]
+    except ValueNotAllowedError as error:
+        raise UsageError(f"--propID: {error}") from None
+    states = tuple(FileState(state) for state in arguments.state or ())
+    if form == "paths" and not states:
+        states = (FileState.PRESENT, FileState.STALE, FileState.GONE)
+    return FileQuery(
+        profile=arguments.profile,
+        states=states,
+        proposals={choice.proposal: choice.obsnums for choice in choices},
+        filetypes=normalise_filetypes(arguments.filetypes or ()),
+        changed_since=_time(arguments.since, "--since"),
+        arrived_since=_time(arguments.new_since, "--new-since"),
+    )
+
+
+def _time(text: str | None, option: str) -> datetime | None:
+    from jwstwatch.core.dates import parse_iso
+
+    try:
+        return None if text is None else parse_iso(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
+
+
+def document(file: FileReport) -> dict[str, object]:
+    """Return a file as the JSON contract has it."""
+    return {
+        "path": str(file.path),
+        "name": file.name,
+        "uri": file.uri,
+        "proposal": file.proposal,
+        "obsnum": file.obsnum,
+        "filetype": file.filetype,
+        "state": file.state.value,
+        "reason": file.reason,
+        "size": file.size,
+        "sha256": file.sha256,
+        "revision": file.revision,
+        "changed_at": output.iso(file.changed_at),
+    }
+
+
+def _print_table(found: Iterable[FileReport]) -> None:
+    rows = [
+        [
+            file.state.value,
+            output.size(file.size),
+            output.iso(file.changed_at) or "",
+            str(file.path) + (f"  ({file.reason})" if file.reason else ""),
+        ]
+        for file in found
+    ]
+    print(output.table(["state", "size", "since", "file"], rows) if rows else "no files")

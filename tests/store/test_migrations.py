@@ -1,0 +1,299 @@
+"""Migrations: they build what the models say, copy before they change, and never go backwards unasked."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect, select, text
+
+from jwstwatch.core.model import Trigger
+from jwstwatch.errors import BusyError, ExitCode, StateError
+from jwstwatch.store import migrate, tables
+from jwstwatch.store.engine import Database, sqlite_path
+from jwstwatch.store.locks import exclusive
+from jwstwatch.store.store import open_store
+from tests.conftest import PROJECT
+from tests.store.conftest import SQLITE
+from tests.store.desk import NOW, PROFILE, Desk, file_names
+
+Open = Callable[..., Database]
+
+
+def alembic_on(database: Database) -> Config:
+    config = migrate.alembic_config()
+    config.attributes["engine"] = database.engine
+    return config
+
+
+def describe(engine: Engine) -> dict[str, Any]:
+    """Return all of a schema that can be told, in an order of its own."""
+    found: dict[str, Any] = {}
+    inspector = inspect(engine)
+    for table in sorted(set(inspector.get_table_names()) - {"alembic_version"}):
+        found[table] = {
+            "columns": [
+                {name: str(value) for name, value in column.items() if name != "comment"}
+                for column in inspector.get_columns(table)
+            ],
+            "key": inspector.get_pk_constraint(table),
+            "foreign": sorted(map(repr, inspector.get_foreign_keys(table))),
+            "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
+            "indexes": sorted(map(repr, inspector.get_indexes(table))),
+            "checks": sorted(map(repr, inspector.get_check_constraints(table))),
+        }
+    return found
+
+
+def test_the_migrations_build_what_the_models_say(empty_url: str, open_at: Open) -> None:
+    database = open_at(empty_url)
+    assert migrate.upgrade(database) is None  # nothing was there to be copied
+    with database.engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, tables.metadata) == []
+
+
+@pytest.mark.parametrize("backend", [SQLITE])
+def test_the_migrations_and_the_models_agree_on_what_alembic_does_not_compare(
+    url: str, empty_url: str, open_at: Open
+) -> None:
+    made = open_at(empty_url).engine
+    tables.metadata.create_all(made)
+    assert describe(open_at(url).engine) == describe(made)
+
+
+@pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.postgres)])
+def test_the_migrations_and_the_models_agree_on_postgresql_too(
+    url: str, empty_url: str, open_at: Open
+) -> None:
+    made = open_at(empty_url).engine
+    tables.metadata.create_all(made)
+    assert describe(open_at(url).engine) == describe(made)
+
+
+def test_a_schema_can_be_taken_down_to_nothing_and_built_again(empty_url: str, open_at: Open) -> None:
+    database = open_at(empty_url)
+    migrate.upgrade(database)
+    before = describe(database.engine)
+    command.downgrade(alembic_on(database), "base")
+    assert describe(database.engine) == {}
+    assert migrate.current_revision(database) is None
+    migrate.upgrade(database)
+    assert describe(database.engine) == before
+    assert migrate.is_current(database)
+
+
+def test_a_state_of_today_is_neither_copied_nor_changed(url: str, open_at: Open) -> None:
+    assert migrate.upgrade(open_at(url)) is None
+    with open_store(url, upgrade=True) as store:
+        store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW)
+    with open_store(url, upgrade=False) as store:
+        assert len(store.runs.history(profile=None, limit=5)) == 1
+    path = sqlite_path(open_at(url).engine.url)
+    assert path is None or not list(path.parent.glob("*.bak"))
+
+
+@pytest.mark.parametrize("upgrade", [True, False])
+def test_a_state_of_a_newer_program_is_refused_and_left_alone(
+    upgrade: bool, url: str, open_at: Open
+) -> None:
+    database = open_at(url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StateError, match=r"newer jwstwatch \(schema 9999\)") as caught:
+        open_store(url, upgrade=upgrade)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert caught.value.hint
+    assert migrate.current_revision(database) == "9999"
+
+
+def test_who_only_looks_at_an_older_state_is_told_how_to_upgrade_it(empty_url: str, open_at: Open) -> None:
+    with pytest.raises(StateError, match="has not been set up, or was written by an older") as caught:
+        open_store(empty_url, upgrade=False)
+    assert caught.value.exit_code is ExitCode.USAGE
+    assert "jwstwatch" in caught.value.hint
+    assert describe(open_at(empty_url).engine) == {}
+
+
+NEXT = '''
+"""What a later version may bring: a new column, and a table built anew, as SQLite needs it."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.add_column("run", sa.Column("remark", sa.Text()))
+    with op.batch_alter_table("file", recreate="auto") as batch:
+        batch.alter_column("path", type_=sa.String(4096))
+    {more}
+
+
+def downgrade():
+    op.drop_column("run", "remark")
+'''
+
+
+@pytest.fixture
+def later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make this program one version newer; `more` are statements that its migration ends with."""
+
+    def install(more: str = "") -> None:
+        import shutil
+
+        folder = tmp_path / "migrations"
+        shutil.copytree(PROJECT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        monkeypatch.setattr(migrate, "alembic_config", lambda: config)
+
+    return install
+
+
+def test_an_older_state_is_copied_before_it_is_upgraded(
+    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+) -> None:
+    ids = desk.fetch(*file_names(3))
+    claimed = desk.want("jw01345001001_02101_00009_nrca1_rate.fits")
+    (claim,) = desk.claim()
+    desk.intend(claim)
+    desk.store.database.close()
+    later_version()
+    database = open_at(url)
+    copy = migrate.upgrade(database)
+    assert migrate.current_revision(database) == "0002"
+    with database.read() as connection:
+        assert connection.execute(text("SELECT remark FROM run")).scalars().all() == [None]
+        # What refers to a table that was built anew has not gone with the old one.
+        wanted = set(connection.execute(select(tables.want.c.file_id)).scalars())
+        assert wanted == {*ids.values(), *claimed.values()}
+        assert connection.execute(select(tables.intent.c.file_id)).scalars().all() == [claim.file_id]
+    path = sqlite_path(database.engine.url)
+    if path is None:
+        assert copy is None  # PostgreSQL has its own ways
+        return
+    assert copy is not None
+    assert copy.parent == path.parent
+    assert "0001" in copy.name
+    assert copy.stat().st_mode & 0o777 == 0o640
+    with open_at(url).read() as connection:  # references are watched again
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+    saved = sqlite3.connect(copy)
+    assert saved.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert saved.execute("SELECT count(*) FROM file WHERE state = 'present'").fetchall() == [(3,)]
+    assert saved.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    saved.close()
+
+
+def test_a_migration_that_fails_leaves_the_state_as_it_was(
+    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+) -> None:
+    desk.fetch(*file_names(2))
+    desk.store.database.close()
+    later_version("raise RuntimeError('midway')")
+    before = describe(open_at(url).engine)
+    with pytest.raises(RuntimeError, match="midway"):
+        migrate.upgrade(open_at(url))
+    after = open_at(url)
+    assert describe(after.engine) == before
+    assert migrate.current_revision(after) == "0001"
+    with after.read() as connection:
+        assert len(connection.execute(select(tables.want)).all()) == 2
+
+
+@pytest.mark.parametrize("backend", [SQLITE])
+def test_a_migration_that_would_leave_rows_astray_is_taken_back(
+    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+) -> None:
+    desk.fetch(*file_names(2))
+    desk.store.database.close()
+    later_version("op.execute('DELETE FROM file')")
+    with pytest.raises(StateError, match="want"):
+        migrate.upgrade(open_at(url))
+    with open_at(url).read() as connection:
+        assert len(connection.execute(select(tables.file)).all()) == 2
+
+
+def test_a_migration_waits_for_nobody_who_migrates_already(empty_url: str, open_at: Open) -> None:
+    with exclusive(open_at(empty_url), "migration"), pytest.raises(BusyError, match="another migration"):
+        migrate.upgrade(open_at(empty_url))
+    migrate.upgrade(open_at(empty_url))
+
+
+# Both wait until the other is ready, too.
+_CHILD = """
+import sys
+from pathlib import Path
+from jwstwatch.errors import BusyError
+from jwstwatch.store.store import open_store
+import alembic.command, sqlalchemy
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    open_store(sys.argv[1], upgrade=True).database.close()
+    print("upgraded")
+except BusyError:
+    print("busy")
+"""
+
+
+def test_of_two_processes_that_upgrade_at_once_one_does_it_and_none_breaks_it(
+    empty_url: str, url: str, open_at: Open
+) -> None:
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", _CHILD, empty_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    said = [child.communicate()[0].strip() for child in children]
+    assert set(said) <= {"upgraded", "busy"}
+    assert "upgraded" in said
+    assert describe(open_at(empty_url).engine) == describe(open_at(url).engine)
+    assert migrate.is_current(open_at(empty_url))
+
+
+@pytest.mark.parametrize("backend", [SQLITE])
+def test_the_copy_of_a_state_whose_disk_is_full_is_no_half_copy(
+    url: str, open_at: Open, later_version: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jwstwatch.errors import StorageError
+
+    database = open_at(url)
+    later_version()
+
+    class Full(sqlite3.Connection):
+        def backup(self, *arguments: Any, **options: Any) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(migrate.sqlite3, "connect", lambda path: connect(path, factory=Full))
+    with pytest.raises(StorageError, match="is full") as caught:
+        migrate.upgrade(database)
+    assert caught.value.exit_code is ExitCode.STORAGE
+    assert migrate.current_revision(database) == "0001"
+    path = sqlite_path(database.engine.url)
+    assert path is not None
+    assert not list(path.parent.glob("*.bak"))
