@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from alembic import context
-from sqlalchemy import Engine, create_engine
+import contextlib
+from collections.abc import Iterator
 
+from alembic import context
+from sqlalchemy import Connection, Engine
+
+from jwstwatch.errors import StateError
+from jwstwatch.store.engine import open_database
 from jwstwatch.store.tables import metadata
 
 
@@ -12,8 +17,8 @@ def run_migrations() -> None:
     """Apply the migrations in one transaction, holding the write lock from its beginning."""
     engine: Engine | None = context.config.attributes.get("engine")
     if engine is None:
-        engine = create_engine(context.config.get_main_option("sqlalchemy.url") or "")
-    with engine.connect() as connection:
+        engine = open_database(context.config.get_main_option("sqlalchemy.url") or "").engine
+    with engine.connect() as connection, _tables_may_be_built_anew(connection):
         context.configure(
             connection=connection,
             target_metadata=metadata,
@@ -24,7 +29,36 @@ def run_migrations() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+            _check_references(connection)
         connection.commit()
+
+
+@contextlib.contextmanager
+def _tables_may_be_built_anew(connection: Connection) -> Iterator[None]:
+    """Turn SQLite's foreign keys off: dropping the old form of a table would take along what refers to it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys = OFF")  # without effect once a transaction has begun
+    try:
+        yield
+    finally:
+        connection.rollback()
+        driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    astray = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if astray:
+        tables = ", ".join(sorted({row[0] for row in astray}))
+        raise StateError(
+            f"the upgrade would leave {len(astray)} rows that refer to nothing (in {tables})",
+            hint="Nothing was changed. Please report it, with the version you upgrade from.",
+        )
 
 
 run_migrations()

@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 Row = Mapping[str, Any]
 
 _ABSENT_TEXT = frozenset({"", "--", "null"})
+_LONGEST_ABSENT = max(map(len, _ABSENT_TEXT))
 # What the archive's own tables put where a number is missing; no column here has it as a value.
 _ABSENT_NUMBER = -999.0
 _LARGEST = 2**63 - 1
@@ -117,14 +118,21 @@ def _rank(observation: Observation) -> tuple[bool, int]:
 
 def text(value: object) -> str | None:
     """Return `value` as text, None where it says nothing."""
-    if value is None or isinstance(value, (dict, list)):
+    # The plain case first: a listing asks this half a million times.
+    if value is None:
         return None
-    stripped = (value if isinstance(value, str) else str(value)).strip()
-    return None if stripped.lower() in _ABSENT_TEXT else stripped
+    if type(value) is not str:
+        if isinstance(value, (dict, list)):
+            return None
+        value = str(value)
+    stripped = value.strip()
+    return None if len(stripped) <= _LONGEST_ABSENT and stripped.lower() in _ABSENT_TEXT else stripped
 
 
 def whole_number(value: object) -> int | None:
     """Return `value` as a whole number, also from `254258482.0` and `"01345"`; None where it is none."""
+    if value is None:
+        return None
     if type(value) is int:
         return value if value != _ABSENT_NUMBER and -_LARGEST <= value <= _LARGEST else None
     if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
@@ -148,10 +156,8 @@ def real_number(value: object) -> float | None:
 
 def plain(value: object) -> object:
     """Return a column's value as text, number or flag; None where it says nothing."""
-    if isinstance(value, bool):
-        return value
+    if value is None or isinstance(value, (str, bool)):
+        return None if text(value) is None else value
     if isinstance(value, (int, float)):
         return value if real_number(value) is not None else None
-    if isinstance(value, (dict, list)):
-        return json.dumps(value)
-    return None if value is None or text(value) is None else value
+    return json.dumps(value)

@@ -27,13 +27,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Run the typed query as a profile of its own, from its floor."""
     from jwstwatch.core.model import Trigger
-    from jwstwatch.sync import story
+    from jwstwatch.sync import story, tabling
     from jwstwatch.sync.context import Options
 
     settings = session.load_settings(arguments, one_off=True)
     profile = named(one_off.typed_profile(arguments, settings))
     one_off.require_anything(profile)
-    one_off.check_columns(profile)
+    tabling.check_columns(profile)
     if profile.parameters.skipdownload:
         return query.run(arguments)
     with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:

@@ -26,69 +26,21 @@ def typed_profile(arguments: argparse.Namespace, settings: Settings) -> Profile:
     return profile
 
 
-def tables(profile: Profile, found: Found) -> dict[str, tuple[tuple[str, ...], list[dict[str, object]]]]:
-    """Return columns and rows of the three tables: products, observations, summary."""
-    from jwstwatch.tables import build
-
-    parameters = profile.parameters
-    counts = build.count_columns(found.products, parameters.filetypes)
-    observation_columns = build.with_counts(parameters.outcolumns_obsTable, counts)
-    summary_columns = build.with_counts(build.SUMMARY_LAYOUT, counts)
-    product_rows = build.product_rows(
-        found.products,
-        found.by_obsid,
-        found.local,
-        columns=parameters.outcolumns_productTable,
-        sort_by=parameters.sortcols_productTable,
-    )
-    observation_rows = build.observation_rows(
-        found.observations,
-        found.products,
-        columns=observation_columns,
-        sort_by=parameters.sortcols_obsTable,
-    )
-    summary_rows = build.summary_rows(
-        found.observations,
-        found.products,
-        columns=summary_columns,
-        sort_by=parameters.sortcols_summaryTable,
-    )
-    return {
-        "products": (parameters.outcolumns_productTable, list(map(dict, product_rows))),
-        "observations": (observation_columns, list(map(dict, observation_rows))),
-        "summary": (summary_columns, list(map(dict, summary_rows))),
-    }
-
-
-def check_columns(profile: Profile) -> None:
-    """Refuse unknown columns before the archive is asked."""
-    from jwstwatch.tables.columns import TableKind, check_columns
-
-    parameters = profile.parameters
-    check_columns(
-        TableKind.PRODUCTS, (*parameters.outcolumns_productTable, *parameters.sortcols_productTable)
-    )
-    check_columns(TableKind.OBSERVATIONS, (*parameters.outcolumns_obsTable, *parameters.sortcols_obsTable))
-    check_columns(TableKind.SUMMARY, parameters.sortcols_summaryTable)
-
-
 def print_tables(profile: Profile, found: Found, *, as_json: bool) -> None:
     """Print the three tables as text that fits the terminal, or as JSON."""
-    from jwstwatch.tables import write
+    from jwstwatch.sync import tabling
+    from jwstwatch.tables.write import to_json_rows
 
-    made = tables(profile, found)
+    made = tabling.make(profile, found)
     if as_json:
         output.print_json(
-            {name: write.to_json_rows(rows, columns) for name, (columns, rows) in made.items()}  # type: ignore[arg-type]
+            {kind.value: to_json_rows(table.rows, table.columns) for kind, table in made.items()}
         )
         return
-    titles = {"products": "selected products", "observations": "observations", "summary": "summary"}
-    for name, (columns, rows) in made.items():
-        print(output.emphasised(f"{titles[name]} ({len(rows)})"))
-        if rows:
-            print(write.to_text(rows, columns, width=_cell_width()))  # type: ignore[arg-type]
-        else:
-            print("  none\n")
+    for kind, table in made.items():
+        print(output.emphasised(f"{kind.value} ({len(table.rows)})"))
+        shown = tabling.to_text(table, tabling.TableFormat.TEXT, width=_cell_width())
+        print(shown if table.rows else "  none\n")
 
 
 def _cell_width() -> int | None:
@@ -96,23 +48,6 @@ def _cell_width() -> int | None:
     if not sys.stdout.isatty():
         return None
     return max(12, shutil.get_terminal_size().columns // 4)
-
-
-def save_tables(profile: Profile, found: Found) -> None:
-    """Write `<savetables>.selprod.txt`, `.obs.txt` and `.summary.txt` to the output folder, if asked for."""
-    name = profile.parameters.savetables
-    if not name:
-        return
-    from jwstwatch.files import write_atomically
-    from jwstwatch.sync.rules import root_of
-    from jwstwatch.tables import write
-
-    endings = {"products": "selprod", "observations": "obs", "summary": "summary"}
-    folder = root_of(profile.parameters)
-    for table, (columns, rows) in tables(profile, found).items():
-        path = folder / f"{name}.{endings[table]}.txt"
-        write_atomically(path, write.to_text(rows, columns).encode())  # type: ignore[arg-type]
-        output.complain(f"wrote {path}")
 
 
 def require_anything(profile: Profile) -> None:

@@ -19,18 +19,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask, select, and print the three tables."""
+    from jwstwatch.sync import tabling
     from jwstwatch.sync.asking_once import find
 
     settings = session.load_settings(arguments, one_off=True)
     profile = one_off.typed_profile(arguments, settings)
     one_off.require_anything(profile)
-    one_off.check_columns(profile)
+    tabling.check_columns(profile)
     token = session.find_token(settings)
     with session.stoppable() as stopper, progress.reporter(quiet=arguments.json) as report:
         archive = session.open_archive(settings, token=token.value if token else None, stop=stopper.event)
         found = find(profile, archive, report=report, now=datetime.now(UTC))
     one_off.print_tables(profile, found, as_json=arguments.json)
-    one_off.save_tables(profile, found)
+    for path in tabling.save(profile, found):
+        output.complain(f"wrote {path}")
     if not found.observations and not arguments.json:
         output.complain("no observation matches the query", hint=_why_empty(profile.explicit("lookbacktime")))
     return ExitCode.DONE

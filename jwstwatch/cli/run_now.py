@@ -139,14 +139,18 @@ def say(record: RunRecord) -> None:
     """Print what a run did, and on standard error what went wrong in it."""
     print(describe(record), flush=True)
     if record.error_message:
-        _complain(record.profile, record.error_message, record.error_hint or "")
+        _complain(_label(record), record.error_message, record.error_hint or "")
     elif record.counts.failed:
         count = record.counts.failed
         _complain(
-            record.profile,
+            _label(record),
             f"{count} file{'' if count == 1 else 's'} failed",
             "`jwstwatch why NAME` tells why one failed and when it is tried again.",
         )
+
+
+def _label(record: RunRecord) -> str:
+    return "download" if record.trigger.value == "one-off" else record.profile
 
 
 def describe(record: RunRecord) -> str:
@@ -168,5 +172,5 @@ def describe(record: RunRecord) -> str:
     ]
     pages = f"{counts.pages} page files written" if counts.pages else "pages unchanged"
     return (
-        f"{record.profile}: {outcome}: {', '.join([did, *rest])}; {counts.observations} observations; {pages}"
+        f"{_label(record)}: {outcome}: {', '.join([did, *rest])}; {counts.observations} observations; {pages}"
     )

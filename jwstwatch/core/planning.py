@@ -73,6 +73,8 @@ NO_TOKEN = "no token"  # noqa: S105 - reasons, not secrets
 NOT_AUTHORISED = "not authorised"
 TOKEN_REJECTED = "token rejected"  # noqa: S105
 
+NEWER_REVISION = "the archive has a newer revision"
+
 _HAS_COPY = (FileState.PRESENT, FileState.STALE, FileState.GONE)
 
 _REPLACEMENT = 1000
@@ -112,7 +114,7 @@ def _plan_for_copy(target: Target, known: Known, on_disk: OnDisk, rank: int) -> 
         return Decision(
             action=Action.FETCH,
             state=FileState.STALE,
-            reason="the archive has a newer revision",
+            reason=NEWER_REVISION,
             priority=rank + _REPLACEMENT,
         )
     return Decision(action=Action.NOTHING, state=FileState.PRESENT, reason=None, priority=rank)

@@ -17,7 +17,8 @@ from jwstwatch.errors import BusyError, ConfigurationError, StateError, StorageE
 BUSY_TIMEOUT = 20.0
 """Seconds to wait for another process that is writing."""
 
-_STATE_MODE = 0o640
+STATE_MODE = 0o640
+"""For its owner, and for the team to read."""
 
 _WRITE_LOCK = 0x6A777374
 """Key of the advisory lock that writers of one PostgreSQL database take in turn."""
@@ -145,7 +146,7 @@ def _prepare_file(path: Path, *, allow_network_state: bool) -> None:
                 "or take the risk with --allow-network-state.",
             )
         if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, _STATE_MODE))
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, STATE_MODE))
     except OSError as error:
         raise StorageError(
             f"the state {path} cannot be made: {error.strerror}",

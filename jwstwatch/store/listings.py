@@ -8,12 +8,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, or_, select, update
+from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
 
 from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
 from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
 from jwstwatch.core.naming import parse
+from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.products import Product
 from jwstwatch.store import bulk, events, tables
 from jwstwatch.store.engine import Database
@@ -45,7 +46,8 @@ class Listings:
     ) -> None:
         """Keep what an observation query returned.
 
-        A new or changed observation, and with `everything` each of them, has its product list asked for.
+        A new or changed observation (by every profile that has it), and with `everything` each of them, has
+        its product list asked for.
         """
         by_id = {observation.obs_id: observation for observation in observations}
         with self._database.write() as connection:
@@ -54,39 +56,22 @@ class Listings:
             ids = {obs_id: row.id for obs_id, row in known.items()}
             ids.update(_insert_observations(connection, new, now))
             for observation in changed:
-                values = _observation_values(observation) | {"last_seen_at": now}
                 connection.execute(
                     update(tables.observation).where(tables.observation.c.id == ids[observation.obs_id]),
-                    values,
+                    _observation_values(observation),
                 )
-            self._note_interest(
-                connection,
-                profile,
-                found=ids.values(),
-                again=ids.values() if everything else [ids[observation.obs_id] for observation in changed],
-            )
+            _note_interest(connection, profile, list(ids.values()), again=everything)
+            _ask_again(connection, [ids[observation.obs_id] for observation in changed])
             proposals = {observation.proposal for observation in (*new, *changed)}
             mark_pages_due_for_proposals(connection, proposals)
-
-    def _note_interest(
-        self, connection: Connection, profile: str, *, found: Iterable[int], again: Iterable[int]
-    ) -> None:
-        rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in found]
-        bulk.upsert(connection, tables.interest, rows, update=())
-        for chunk in bulk.chunks(again):
-            connection.execute(
-                update(tables.interest)
-                .where(tables.interest.c.profile == profile, tables.interest.c.observation_id.in_(chunk))
-                .values(products_checked_at=None)
-            )
 
     def due_observations(
         self, profile: str, *, now: datetime, settle: timedelta, recheck: timedelta
     ) -> list[int]:
         """Return the `obsid` of each known observation whose product list is wanted now, oldest first.
 
-        Wanted are those never listed, unsettled ones (younger than `settle`, or with files that are
-        missing or were released), and those last listed longer than `recheck` ago.
+        Wanted are those never listed, unsettled ones (younger than `settle`, or with files of this profile
+        that failed or were released), and those last listed `recheck` ago or longer.
         """
         observation, interest = tables.observation, tables.interest
         query = (
@@ -100,7 +85,7 @@ class Listings:
                     interest.c.products_checked_at <= now - recheck,
                     observation.c.t_max > to_mjd(now - settle),
                     and_(observation.c.t_max.is_(None), observation.c.t_min > to_mjd(now - settle)),
-                    _has_unsettled_files(to_mjd(now)),
+                    _has_unsettled_files(profile, to_mjd(now)),
                 ),
             )
             .order_by(
@@ -121,11 +106,9 @@ class Listings:
     def count_observations(self, profile: str) -> int:
         """Return how many observations the profile's query has found so far."""
         with self._database.read() as connection:
-            return len(
-                connection.execute(
-                    select(tables.interest.c.observation_id).where(tables.interest.c.profile == profile)
-                ).all()
-            )
+            return connection.execute(
+                select(func.count()).select_from(tables.interest).where(tables.interest.c.profile == profile)
+            ).scalar_one()
 
     def record_products(
         self, run_id: int, products: Sequence[Product], *, now: datetime
@@ -179,13 +162,30 @@ class Listings:
                 )
 
 
-def _has_unsettled_files(now_mjd: float) -> Any:
-    """An observation has files that are missing, or withheld though their release has passed."""
-    listing, file, observation = tables.listing, tables.file, tables.observation
+def _note_interest(connection: Connection, profile: str, found: Sequence[int], *, again: bool) -> None:
+    rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in found]
+    bulk.upsert(connection, tables.interest, rows, update=("products_checked_at",) if again else ())
+
+
+def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
+    """Whoever heard of it first: the product list is wanted by every profile with such an observation."""
+    for chunk in bulk.chunks(observation_ids):
+        connection.execute(
+            update(tables.interest)
+            .where(tables.interest.c.observation_id.in_(chunk))
+            .values(products_checked_at=None)
+        )
+
+
+def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
+    """The profile wants files of the observation that failed, or are withheld though released by now."""
+    listing, file, observation, want = tables.listing, tables.file, tables.observation, tables.want
     return exists(
         select(file.c.id)
+        .join(want, want.c.file_id == file.c.id)
         .join(listing, listing.c.product_id == file.c.product_id)
         .where(
+            want.c.profile == profile,
             listing.c.parent_obsid == observation.c.obsid,
             ~file.c.declined,
             or_(
@@ -251,10 +251,7 @@ def _insert_observations(
 ) -> dict[str, int]:
     if not observations:
         return {}
-    rows = [
-        _observation_values(observation) | {"first_seen_at": now, "last_seen_at": now}
-        for observation in observations
-    ]
+    rows = [_observation_values(observation) | {"first_seen_at": now} for observation in observations]
     table = tables.observation
     inserted = connection.execute(table.insert().returning(table.c.obs_id, table.c.id), rows)
     return {row.obs_id: row.id for row in inserted}
@@ -315,18 +312,26 @@ def _update_product(
     if found:
         values = {"revision": row.revision + 1, "changed_at": now, "facts": None}
         events.record(connection, [_revision_event(row.id, found, run_id)], now=now)
-    for name in ("size", "exclusive", "proposal"):
-        listed = getattr(product, name)
-        if listed is not None and listed != getattr(row, name):
-            values[name] = listed
-    if row.obsnum is None and product.obsnum is not None:
-        values["obsnum"] = product.obsnum
+    if found or not _still_stated(row, product, pairs):
+        values |= {"size": product.size} if product.size not in (None, row.size) else {}
+    if product.exclusive != row.exclusive:
+        values["exclusive"] = product.exclusive
+    for name in ("proposal", "obsnum"):  # decided once, as the path that is made of them
+        if getattr(row, name) is None and getattr(product, name) is not None:
+            values[name] = getattr(product, name)
     if values:
         connection.execute(update(tables.product).where(tables.product.c.id == row.id).values(values))
         mark_pages_due_for_products(connection, [row.id])
     return RecordedProduct(
         id=row.id, revision=values.get("revision", row.revision), obsnum=values.get("obsnum", row.obsnum)
     )
+
+
+def _still_stated(row: Row[Any], product: Product, pairs: Mapping[tuple[int, int], Row[Any]]) -> bool:
+    """Some listing row states the product's size as before: others that always stated another do not count."""
+    sizes = {key: pair.size for key, pair in pairs.items() if pair.revision == row.revision}
+    sizes.update({(r.parent_obsid, r.obsid): r.size for r in product.rows if r.size is not None})
+    return row.size is not None and row.size in sizes.values()
 
 
 def _revision_event(product_id: int, found: Sequence[Contradiction], run_id: int) -> events.Event:
@@ -362,11 +367,16 @@ def _make_stale(connection: Connection, product_ids: Sequence[int], now: datetim
     for chunk in bulk.chunks(product_ids):
         connection.execute(
             update(tables.file)
-            .where(tables.file.c.product_id.in_(chunk), tables.file.c.state == FileState.PRESENT.value)
+            .where(
+                tables.file.c.product_id.in_(chunk),
+                tables.file.c.state.in_((FileState.PRESENT.value, FileState.STALE.value)),
+            )
             .values(
                 state=FileState.STALE.value,
-                reason="the archive has a newer revision",
+                reason=NEWER_REVISION,
                 attempts=0,
+                failure_kind=None,
+                last_error=None,
                 next_attempt_at=None,
                 changed_at=now,
             )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jwstwatch.errors import StateError
-from jwstwatch.store.engine import Database, sqlite_path, translate_database_errors
+from jwstwatch.errors import StateError, StorageError
+from jwstwatch.store.engine import STATE_MODE, Database, sqlite_path, translate_database_errors
 from jwstwatch.store.locks import exclusive
 
 if TYPE_CHECKING:
@@ -87,14 +89,15 @@ def _copy(database: Database) -> Path | None:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.name}.{current_revision(database)}.{stamp}.bak")
-    source = sqlite3.connect(path)
     try:
-        target = sqlite3.connect(copy)
-        try:
-            source.backup(target)
-        finally:
-            target.close()
-    finally:
-        source.close()
-    copy.chmod(0o640)
+        os.close(os.open(copy, os.O_WRONLY | os.O_CREAT, STATE_MODE))
+        with contextlib.closing(sqlite3.connect(path)) as source:
+            with contextlib.closing(sqlite3.connect(copy)) as target:
+                source.backup(target)
+    except (sqlite3.Error, OSError) as error:
+        copy.unlink(missing_ok=True)
+        raise StorageError(
+            f"the state {path} cannot be copied before its upgrade: {error}",
+            hint="Nothing was changed. Free some space in its folder, or check the folder's modes.",
+        ) from error
     return copy

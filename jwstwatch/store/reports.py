@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import and_, case, func, or_, select
 
 from jwstwatch.core.filetypes import matching_filetype
-from jwstwatch.core.model import FileState, ListingRow
+from jwstwatch.core.model import FileState, ListingRow, Observation
+from jwstwatch.core.products import Product
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
-from jwstwatch.store.listings import listing_row_of
+from jwstwatch.store.listings import listing_row_of, observation_of, pairs_of, product_of
 from jwstwatch.store.runs import Counts
 
 _HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
@@ -66,6 +67,24 @@ class FileQuery:
     changed_since: datetime | None = None
     arrived_since: datetime | None = None
     """Fetched or replaced since then."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfFile:
+    """Where a product's file is, how it stands, and the last run that tried to fetch it."""
+
+    path: Path
+    state: FileState
+    attempted_by: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Products, their observations, and their files by URI."""
+
+    products: tuple[Product, ...]
+    observations: tuple[Observation, ...]
+    local: Mapping[str, ShelfFile]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +193,37 @@ class Reports:
                 for row in connection.execute(query):
                     found[row.uri].append(_file_report(row, ()))
         return found
+
+    def shelf(self, profile: str) -> Shelf:
+        """Return what a profile selects: products with every row, its observations, how the files stand."""
+        file, product, root, want = tables.file, tables.product, tables.root, tables.want
+        interest, observation = tables.interest, tables.observation
+        query = (
+            select(product, file.c.path, file.c.state, file.c.attempted_by, root.c.path.label("root"))
+            .join(want, want.c.product_id == product.c.id)
+            .join(file, file.c.id == want.c.file_id)
+            .join(root, root.c.id == file.c.root_id)
+            .where(want.c.profile == profile)
+            .order_by(file.c.path)
+        )
+        found = (
+            select(observation)
+            .join(interest, interest.c.observation_id == observation.c.id)
+            .where(interest.c.profile == profile)
+            .order_by(observation.c.t_min, observation.c.obs_id)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+            pairs = pairs_of(connection, [row.id for row in rows])
+            observations = tuple(observation_of(row) for row in connection.execute(found))
+        return Shelf(
+            products=tuple(product_of(row, list(pairs[row.id].values())) for row in rows),
+            observations=observations,
+            local={
+                row.uri: ShelfFile(Path(row.root) / row.path, FileState(row.state), row.attempted_by)
+                for row in rows
+            },
+        )
 
     def product(self, name: str) -> list[ProductReport]:
         """Return what is known of every product with this file name (nearly always one)."""

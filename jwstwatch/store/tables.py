@@ -32,6 +32,7 @@ metadata = MetaData(
     }
 )
 
+# What the archive states as a whole number is BigInteger: however odd it is, it can be kept.
 # SQLite only numbers rows by itself where the key is a plain INTEGER.
 Key = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -79,12 +80,12 @@ observation = Table(
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("obs_id", Text, nullable=False, unique=True),
     Column("obsid", BigInteger, nullable=False, index=True),
-    Column("proposal", Integer, index=True),
+    Column("proposal", BigInteger, index=True),
     Column("instrument_name", Text),
     Column("target_name", Text),
     Column("filters", Text),
     Column("dataproduct_type", Text),
-    Column("calib_level", Integer),
+    Column("calib_level", BigInteger),
     Column("t_min", Float, comment="MJD"),
     Column("t_max", Float, comment="MJD"),
     Column("t_exptime", Float, comment="seconds"),
@@ -95,7 +96,6 @@ observation = Table(
     Column("s_ra", Float, comment="degrees"),
     Column("s_dec", Float, comment="degrees"),
     Column("first_seen_at", UtcDateTime, nullable=False),
-    Column("last_seen_at", UtcDateTime, nullable=False),
 )
 
 interest = Table(
@@ -114,8 +114,8 @@ product = Table(
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("uri", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False, index=True),
-    Column("proposal", Integer, index=True),
-    Column("obsnum", Integer),
+    Column("proposal", BigInteger, index=True),
+    Column("obsnum", BigInteger),
     Column("filetype", Text, nullable=False),
     Column("size", BigInteger, comment="bytes, as listed"),
     Column("exclusive", Boolean, nullable=False, server_default=false()),
@@ -134,7 +134,7 @@ listing = Table(
     Column("obs_id", Text, nullable=False),
     Column("size", BigInteger),
     Column("prvversion", Text),
-    Column("calib_level", Integer),
+    Column("calib_level", BigInteger),
     Column("dataproduct_type", Text),
     Column("type", Text),
     Column("product_type", Text),
@@ -245,9 +245,9 @@ page = Table(
     "page",
     metadata,
     Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
-    Column("proposal", Integer, primary_key=True),
+    Column("proposal", BigInteger, primary_key=True),
     Column("changes", Integer, nullable=False, comment="raised when something on the page changed"),
     Column("written", Integer, nullable=False, comment="`changes` as it was when the page was written"),
-    Column("settings", String(64), nullable=False, server_default="", comment="digest of how it was written"),
+    Column("settings", String(64), nullable=False, comment="digest of how it was written"),
     comment="the page of a proposal in a root, due where written < changes",
 )

@@ -54,7 +54,7 @@ def _ask_for_products(
     profile: Profile, archive: Archive, observations: list[Observation], report: Reporter
 ) -> list[ListingRow]:
     obsids = [observation.obsid for observation in observations if not observation.planned]
-    limit = profile.parameters.Nobs_per_batch if profile.explicit("Nobs_per_batch") else None
+    limit = rules.batch_limit(profile)
     rows: list[ListingRow] = []
     if obsids:
         report.step("asking for products")

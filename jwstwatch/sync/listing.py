@@ -65,8 +65,7 @@ def _list_products(context: Context, subject: Subject, due: Sequence[int]) -> No
     if due:
         context.report.step("asking for products")
     done = count = 0
-    explicit = subject.profile.explicit("Nobs_per_batch")
-    limit = subject.profile.parameters.Nobs_per_batch if explicit else None
+    limit = rules.batch_limit(subject.profile)
     for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
         plan_batch(context, subject, obsids, rows)
         done += len(obsids)

@@ -12,6 +12,7 @@ from jwstwatch.core.asking import Asking, TimeRules
 from jwstwatch.core.dates import parse_date_select
 from jwstwatch.core.instruments import instrument_patterns
 from jwstwatch.core.layout import LayoutRules
+from jwstwatch.core.parameter_table import Layer
 from jwstwatch.core.parameters import Parameters, written
 from jwstwatch.core.query import ObservationQuery
 from jwstwatch.core.ranges import parse_int_range
@@ -84,6 +85,14 @@ def time_rules(profile: Profile) -> TimeRules:
         recheck=parameters.recheck,
         settle=parameters.settle,
     )
+
+
+def batch_limit(profile: Profile) -> int | None:
+    """Return the most observations of one product question; None where nobody set it: the answers decide."""
+    source = profile.sources.get("Nobs_per_batch")
+    if source is None or source.layer is Layer.BUILT_IN:
+        return None
+    return profile.parameters.Nobs_per_batch
 
 
 def queries(parameters: Parameters, asking: Asking) -> tuple[list[ObservationQuery], tuple[str, ...]]:

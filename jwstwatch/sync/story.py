@@ -21,7 +21,7 @@ from jwstwatch.errors import (
     first_exit_code,
 )
 from jwstwatch.store.runs import Counts, RunRecord
-from jwstwatch.sync import fetching, listing, publishing, roots, rules
+from jwstwatch.sync import fetching, listing, publishing, roots, rules, tabling
 from jwstwatch.sync.context import Context, Options
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,8 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
     if options.fetch and tale.listed:
         _fetch(context, subject, tale, authorised=authorised)
     tale.pages = publishing.publish(context, subject)
+    if profile.parameters.savetables:
+        tabling.save(profile, tabling.in_hand(context, profile, run_id=record.id))
 
 
 def _fetch(context: Context, subject: listing.Subject, tale: _Tale, *, authorised: bool) -> None:

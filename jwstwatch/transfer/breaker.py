@@ -25,7 +25,6 @@ class Breaker:
         self._files: set[int] = set()
         self._attempts = 0
         self._bytes = 0
-        self._given_up = False
         self.opened_by: Failure | None = None
         self.warmed_up = False
         """The archive has shown that it works: all connections may be used."""
@@ -34,11 +33,6 @@ class Breaker:
     def is_open(self) -> bool:
         """Tell whether nothing further is to be started."""
         return self.opened_by is not None
-
-    @property
-    def doubts(self) -> bool:
-        """Tell whether a file was given up and none went well since: no more second tries."""
-        return self._given_up
 
     def received(self, count: int) -> None:
         """Note that `count` bytes came, of whatever file."""
@@ -52,14 +46,12 @@ class Breaker:
         with self._lock:
             self._files.clear()
             self._attempts = 0
-            self._given_up = False
             self.warmed_up = True
 
     def failed(self, key: int, failure: Failure, *, last: bool) -> None:
         """Note an attempt that failed for the archive's sake; `last`: no other follows for this file."""
         with self._lock:
             self._attempts += 1
-            self._given_up = self._given_up or last
             # An archive that says when to come back is not down yet.
             if last or failure.retry_after is None:
                 self._files.add(key)

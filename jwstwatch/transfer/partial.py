@@ -147,9 +147,14 @@ class Partial:
         if not can_go_on:
             self.discard()
             return
-        with self._local():
-            self._close()
-        self._write_note()
+        try:
+            with self._local():
+                self._close()
+            self._write_note()
+        except StorageError:
+            # A full disk is not helped by what cannot go on.
+            self.discard()
+            raise
 
     def discard(self) -> None:
         """Remove the partial and its note; a disk that refuses even that is told of elsewhere."""
@@ -204,11 +209,6 @@ class Partial:
         try:
             with translate_storage_errors(self.folder):
                 yield
-        except StorageError:
-            if self._handle is not None:
-                # A full disk is not helped by what cannot be finished.
-                self.discard()
-            raise
         except OSError as error:
             message = f"{self._job.target} cannot be written ({error.strerror or error})"
             raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error

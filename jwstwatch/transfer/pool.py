@@ -213,7 +213,7 @@ class _Crew:
                     self._breaker.succeeded()
                 return outcome
             wait = self._wait(failure, number)
-            last = number >= tries or wait > PATIENCE or self._breaker.doubts
+            last = number >= tries or wait > PATIENCE
             self._breaker.failed(job.key, failure, last=last)
             if last or self._closing:
                 return outcome

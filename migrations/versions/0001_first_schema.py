@@ -23,12 +23,12 @@ def upgrade() -> None:
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
         sa.Column("obs_id", sa.Text(), nullable=False),
         sa.Column("obsid", sa.BigInteger(), nullable=False),
-        sa.Column("proposal", sa.Integer(), nullable=True),
+        sa.Column("proposal", sa.BigInteger(), nullable=True),
         sa.Column("instrument_name", sa.Text(), nullable=True),
         sa.Column("target_name", sa.Text(), nullable=True),
         sa.Column("filters", sa.Text(), nullable=True),
         sa.Column("dataproduct_type", sa.Text(), nullable=True),
-        sa.Column("calib_level", sa.Integer(), nullable=True),
+        sa.Column("calib_level", sa.BigInteger(), nullable=True),
         sa.Column("t_min", sa.Float(), nullable=True, comment="MJD"),
         sa.Column("t_max", sa.Float(), nullable=True, comment="MJD"),
         sa.Column("t_exptime", sa.Float(), nullable=True, comment="seconds"),
@@ -39,7 +39,6 @@ def upgrade() -> None:
         sa.Column("s_ra", sa.Float(), nullable=True, comment="degrees"),
         sa.Column("s_dec", sa.Float(), nullable=True, comment="degrees"),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_observation")),
         sa.UniqueConstraint("obs_id", name=op.f("uq_observation_obs_id")),
     )
@@ -50,8 +49,8 @@ def upgrade() -> None:
         sa.Column("id", _KEY, autoincrement=True, nullable=False),
         sa.Column("uri", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("proposal", sa.Integer(), nullable=True),
-        sa.Column("obsnum", sa.Integer(), nullable=True),
+        sa.Column("proposal", sa.BigInteger(), nullable=True),
+        sa.Column("obsnum", sa.BigInteger(), nullable=True),
         sa.Column("filetype", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=True, comment="bytes, as listed"),
         sa.Column("exclusive", sa.Boolean(), server_default=sa.false(), nullable=False),
@@ -231,7 +230,7 @@ def upgrade() -> None:
         sa.Column("obs_id", sa.Text(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("prvversion", sa.Text(), nullable=True),
-        sa.Column("calib_level", sa.Integer(), nullable=True),
+        sa.Column("calib_level", sa.BigInteger(), nullable=True),
         sa.Column("dataproduct_type", sa.Text(), nullable=True),
         sa.Column("type", sa.Text(), nullable=True),
         sa.Column("product_type", sa.Text(), nullable=True),
@@ -253,20 +252,14 @@ def upgrade() -> None:
     op.create_table(
         "page",
         sa.Column("root_id", _KEY, nullable=False),
-        sa.Column("proposal", sa.Integer(), nullable=False),
+        sa.Column("proposal", sa.BigInteger(), nullable=False),
         sa.Column(
             "changes", sa.Integer(), nullable=False, comment="raised when something on the page changed"
         ),
         sa.Column(
             "written", sa.Integer(), nullable=False, comment="`changes` as it was when the page was written"
         ),
-        sa.Column(
-            "settings",
-            sa.String(length=64),
-            server_default="",
-            nullable=False,
-            comment="digest of how it was written",
-        ),
+        sa.Column("settings", sa.String(length=64), nullable=False, comment="digest of how it was written"),
         sa.ForeignKeyConstraint(
             ["root_id"], ["root.id"], name=op.f("fk_page_root_id_root"), ondelete="CASCADE"
         ),

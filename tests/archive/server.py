@@ -137,7 +137,7 @@ def running() -> Iterator[Mast]:
             request = json.loads(form["request"][0]) if "request" in form else {}
             reply = mast.answer(Asked(self.command, self.path, dict(self.headers), request))
             if reply.silent:
-                mast.closing.wait(20)
+                mast.closing.wait(60)
             if reply.silent or reply.cut:
                 self.close_connection = True
                 return

@@ -79,6 +79,13 @@ def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 
 
 @pytest.fixture
+def own_url(empty_url: str) -> str:
+    """The URL of a state whose schema the test may change: no later test gets it."""
+    _migrate(empty_url)
+    return empty_url
+
+
+@pytest.fixture
 def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without any table."""
     if backend == SQLITE:

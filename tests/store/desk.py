@@ -18,7 +18,7 @@ from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import tables
 from jwstwatch.store.listings import RecordedProduct
 from jwstwatch.store.plans import Adopted, PlanRow
-from jwstwatch.store.reports import FileReport, ProductReport
+from jwstwatch.store.reports import FileQuery, FileReport, ProductReport
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.runs import RunRecord
 from jwstwatch.store.store import Store
@@ -280,7 +280,7 @@ class Desk:
 
     def states(self) -> dict[str, FileState]:
         """Return the state of every file, by its name."""
-        return {entry.name: entry.state for entry in self.store.reports.files()}
+        return {entry.name: entry.state for entry in self.store.reports.files(FileQuery())}
 
     def kinds(self, name: str = RATE) -> list[str]:
         """Return what happened to a product, in order."""
@@ -293,9 +293,7 @@ class Desk:
     def file_id(self, path: str) -> int:
         """Return the number of the file at a path of the root."""
         file = tables.file
-        return int(
-            self.scalar(select(file.c.id).where(file.c.root_id == self.root.id, file.c.path == path))
-        )
+        return int(self.scalar(select(file.c.id).where(file.c.root_id == self.root.id, file.c.path == path)))
 
     def scalar(self, query: Any) -> Any:
         """Return the only value of a query."""
@@ -314,6 +312,4 @@ class Desk:
     def set_file(self, file_ids: Iterable[int], **values: Any) -> None:
         """Set what no method sets yet, such as `declined`."""
         with self.store.database.write() as connection:
-            connection.execute(
-                update(tables.file).where(tables.file.c.id.in_(list(file_ids))).values(values)
-            )
+            connection.execute(update(tables.file).where(tables.file.c.id.in_(list(file_ids))).values(values))

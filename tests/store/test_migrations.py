@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect, select, text
 
 from jwstwatch.core.model import Trigger
-from jwstwatch.errors import BusyError, ExitCode, StateError
+from jwstwatch.errors import BusyError, ExitCode, StateError, StorageError
 from jwstwatch.store import migrate, tables
 from jwstwatch.store.engine import Database, sqlite_path
 from jwstwatch.store.locks import exclusive
@@ -105,13 +106,13 @@ def test_a_state_of_today_is_neither_copied_nor_changed(url: str, open_at: Open)
 
 @pytest.mark.parametrize("upgrade", [True, False])
 def test_a_state_of_a_newer_program_is_refused_and_left_alone(
-    upgrade: bool, url: str, open_at: Open
+    upgrade: bool, own_url: str, open_at: Open
 ) -> None:
-    database = open_at(url)
+    database = open_at(own_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StateError, match=r"newer jwstwatch \(schema 9999\)") as caught:
-        open_store(url, upgrade=upgrade)
+        open_store(own_url, upgrade=upgrade)
     assert caught.value.exit_code is ExitCode.USAGE
     assert caught.value.hint
     assert migrate.current_revision(database) == "9999"
@@ -123,6 +124,13 @@ def test_who_only_looks_at_an_older_state_is_told_how_to_upgrade_it(empty_url: s
     assert caught.value.exit_code is ExitCode.USAGE
     assert "jwstwatch" in caught.value.hint
     assert describe(open_at(empty_url).engine) == {}
+
+
+@pytest.fixture
+def own_desk(own_url: str, tmp_path: Path) -> Iterator[Desk]:
+    """A desk on a state whose schema the test may change."""
+    with open_store(own_url, upgrade=False) as store:
+        yield Desk.set_up(store, tmp_path / "data")
 
 
 NEXT = '''
@@ -153,8 +161,6 @@ def later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     """Make this program one version newer; `more` are statements that its migration ends with."""
 
     def install(more: str = "") -> None:
-        import shutil
-
         folder = tmp_path / "migrations"
         shutil.copytree(PROJECT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
@@ -166,15 +172,15 @@ def later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
 
 
 def test_an_older_state_is_copied_before_it_is_upgraded(
-    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+    own_desk: Desk, own_url: str, open_at: Open, later_version: Callable[..., None]
 ) -> None:
-    ids = desk.fetch(*file_names(3))
-    claimed = desk.want("jw01345001001_02101_00009_nrca1_rate.fits")
-    (claim,) = desk.claim()
-    desk.intend(claim)
-    desk.store.database.close()
+    ids = own_desk.fetch(*file_names(3))
+    claimed = own_desk.want("jw01345001001_02101_00009_nrca1_rate.fits")
+    (claim,) = own_desk.claim()
+    own_desk.intend(claim)
+    own_desk.store.database.close()
     later_version()
-    database = open_at(url)
+    database = open_at(own_url)
     copy = migrate.upgrade(database)
     assert migrate.current_revision(database) == "0002"
     with database.read() as connection:
@@ -191,7 +197,7 @@ def test_an_older_state_is_copied_before_it_is_upgraded(
     assert copy.parent == path.parent
     assert "0001" in copy.name
     assert copy.stat().st_mode & 0o777 == 0o640
-    with open_at(url).read() as connection:  # references are watched again
+    with open_at(own_url).read() as connection:  # references are watched again
         assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
     saved = sqlite3.connect(copy)
     assert saved.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
@@ -201,15 +207,15 @@ def test_an_older_state_is_copied_before_it_is_upgraded(
 
 
 def test_a_migration_that_fails_leaves_the_state_as_it_was(
-    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+    own_desk: Desk, own_url: str, open_at: Open, later_version: Callable[..., None]
 ) -> None:
-    desk.fetch(*file_names(2))
-    desk.store.database.close()
+    own_desk.fetch(*file_names(2))
+    own_desk.store.database.close()
     later_version("raise RuntimeError('midway')")
-    before = describe(open_at(url).engine)
+    before = describe(open_at(own_url).engine)
     with pytest.raises(RuntimeError, match="midway"):
-        migrate.upgrade(open_at(url))
-    after = open_at(url)
+        migrate.upgrade(open_at(own_url))
+    after = open_at(own_url)
     assert describe(after.engine) == before
     assert migrate.current_revision(after) == "0001"
     with after.read() as connection:
@@ -218,14 +224,14 @@ def test_a_migration_that_fails_leaves_the_state_as_it_was(
 
 @pytest.mark.parametrize("backend", [SQLITE])
 def test_a_migration_that_would_leave_rows_astray_is_taken_back(
-    desk: Desk, url: str, open_at: Open, later_version: Callable[..., None]
+    own_desk: Desk, own_url: str, open_at: Open, later_version: Callable[..., None]
 ) -> None:
-    desk.fetch(*file_names(2))
-    desk.store.database.close()
+    own_desk.fetch(*file_names(2))
+    own_desk.store.database.close()
     later_version("op.execute('DELETE FROM file')")
     with pytest.raises(StateError, match="want"):
-        migrate.upgrade(open_at(url))
-    with open_at(url).read() as connection:
+        migrate.upgrade(open_at(own_url))
+    with open_at(own_url).read() as connection:
         assert len(connection.execute(select(tables.file)).all()) == 2
 
 
@@ -257,7 +263,10 @@ def test_of_two_processes_that_upgrade_at_once_one_does_it_and_none_breaks_it(
 ) -> None:
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", _CHILD, empty_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _CHILD, empty_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(3)
     ]
@@ -277,11 +286,9 @@ def test_of_two_processes_that_upgrade_at_once_one_does_it_and_none_breaks_it(
 
 @pytest.mark.parametrize("backend", [SQLITE])
 def test_the_copy_of_a_state_whose_disk_is_full_is_no_half_copy(
-    url: str, open_at: Open, later_version: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    own_url: str, open_at: Open, later_version: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jwstwatch.errors import StorageError
-
-    database = open_at(url)
+    database = open_at(own_url)
     later_version()
 
     class Full(sqlite3.Connection):

@@ -39,7 +39,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_every_migration_and_its_settings(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    versions = {f"jwstwatch/migrations/versions/{p.name}" for p in (PROJECT / "migrations/versions").glob("*.py")}
+    versions = {
+        f"jwstwatch/migrations/versions/{p.name}" for p in (PROJECT / "migrations/versions").glob("*.py")
+    }
     assert versions
     assert names >= versions | {"jwstwatch/alembic.ini", "jwstwatch/migrations/env.py"}
     assert not [name for name in names if name.startswith("tests/") or "__pycache__" in name]

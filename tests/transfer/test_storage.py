@@ -117,6 +117,20 @@ def test_a_check_that_breaks_leaves_nothing_behind(depot: Depot, make_job: MakeJ
     assert lying_in(job.target.parent) == []
 
 
+def test_a_note_that_cannot_be_written_takes_the_partial_with_it(
+    depot: Depot, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    depot.put("file.fits", server.truncate(CONTENT, 1000))
+    job = make_job()
+    with pytest.raises(StorageError):
+        fetch_one(job)
+    assert lying_in(job.target.parent) == []
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     """A real file system with room for one megabyte."""
