@@ -26,7 +26,7 @@ TOP_KEYS: Final[Mapping[str, str]] = {
 }
 """The keys at the top of the file, and what they are for."""
 
-_PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PROFILE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ASIDE: Final = "x-"
 _PAGES: Final = "pages"
 
@@ -70,7 +70,7 @@ def read_profiles(top: Top, reading: Reading, below: Sequence[Values]) -> dict[s
         path = join_path("profiles", name)
         if is_credential(name):
             continue
-        if not _PROFILE_NAME.fullmatch(name):
+        if not PROFILE_NAME.fullmatch(name):
             reading.problems.add(
                 entry.line,
                 path,
