@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import one_off, output, profile_options, progress, query, session
+from jwstwatch.cli import one_off, output, progress, query, session
 from jwstwatch.cli.run_now import run_document, say
 from jwstwatch.errors import ExitCode
 
@@ -20,22 +21,26 @@ EXAMPLE = "jwstwatch download --propID 1138 --obsnums 4 --filetypes jpg fits --m
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare an option for every parameter."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    profile_options.add_options(parser)
+    parser.add_argument(
+        "--ask", action="store_true", help="on a terminal, ask before anything is fetched (never otherwise)"
+    )
+    one_off.add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Run the typed query as a profile of its own, from its floor."""
+    """Run the typed query as a profile of its own, from its floor, and show what is there now."""
     from jwstwatch.core.model import Trigger
     from jwstwatch.sync import story, tabling
     from jwstwatch.sync.context import Options
 
+    one_off.settle_format(arguments)
     settings = session.load_settings(arguments, one_off=True)
     profile = named(one_off.typed_profile(arguments, settings))
     one_off.require_anything(profile)
     tabling.check_columns(profile)
     if profile.parameters.skipdownload:
         return query.run(arguments)
+    options = Options(full=True, confirm=_confirm if arguments.ask else None)
     with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
         with progress.reporter(quiet=arguments.json) as report:
             context = session.make_context(
@@ -44,13 +49,25 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 stop=stopper.event,
                 report=report,
                 profiles={**settings.profiles, profile.name: profile},
+                typed_token=arguments.token,
             )
-            result = story.run(profile, context=context, trigger=Trigger.ONE_OFF, options=Options(full=True))
+            result = story.run(profile, context=context, trigger=Trigger.ONE_OFF, options=options)
+        found = tabling.in_hand(context, profile, run_id=result.record.id)
         if arguments.json:
             output.print_json({"runs": [run_document(result.record)]})
         else:
+            one_off.print_tables(profile, found, arguments)
             say(result.record)
+        one_off.save_tables(profile, found, arguments.format)
         return stopper.exit_code or result.exit_code
+
+
+def _confirm(files: int, size: int) -> bool:
+    """Ask the person at the terminal; where there is none, nobody is asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    print(f"Fetch {files} files, {output.size(size)}? [y/n] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def named(profile: Profile) -> Profile:

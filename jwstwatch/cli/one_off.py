@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from jwstwatch.sync.asking_once import Found
 
 
+FORMATS = ("text", "csv", "ecsv", "json")
+
+
 def typed_profile(arguments: argparse.Namespace, settings: Settings) -> Profile:
     """Return the nameless profile of the command line: what is typed, over the file, over the defaults."""
     from jwstwatch.config import one_off
@@ -26,21 +29,57 @@ def typed_profile(arguments: argparse.Namespace, settings: Settings) -> Profile:
     return profile
 
 
-def print_tables(profile: Profile, found: Found, *, as_json: bool) -> None:
-    """Print the three tables as text that fits the terminal, or as JSON."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare an option for every parameter, and the form of the tables."""
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="form of the tables, printed and saved (default text); csv and ecsv print the one of --table",
+    )
+    parser.add_argument(
+        "--table",
+        choices=("products", "observations", "summary"),
+        help="print only this table (default: all three as text, products as csv or ecsv)",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as --format json")
+    profile_options.add_options(parser)
+
+
+def settle_format(arguments: argparse.Namespace) -> None:
+    """Make `--json` and `--format json` the same."""
+    if arguments.format == "json":
+        arguments.json = True
+    elif arguments.json:
+        arguments.format = "json"
+
+
+def save_tables(profile: Profile, found: Found, form: str) -> None:
+    """Write the tables that `savetables` asks for, and say where."""
+    from jwstwatch.sync import tabling
+
+    saved_as = tabling.TableFormat.TEXT if form == "json" else tabling.TableFormat(form)
+    for path in tabling.save(profile, found, saved_as):
+        output.complain(f"wrote {path}")
+
+
+def print_tables(profile: Profile, found: Found, arguments: argparse.Namespace) -> None:
+    """Print the tables in the form that was asked for; text is cut to fit a terminal."""
     from jwstwatch.sync import tabling
     from jwstwatch.tables.write import to_json_rows
 
-    made = tabling.make(profile, found)
-    if as_json:
-        output.print_json(
-            {kind.value: to_json_rows(table.rows, table.columns) for kind, table in made.items()}
-        )
+    made = {kind.value: table for kind, table in tabling.make(profile, found).items()}
+    if arguments.json:
+        output.print_json({name: to_json_rows(table.rows, table.columns) for name, table in made.items()})
         return
-    for kind, table in made.items():
-        print(output.emphasised(f"{kind.value} ({len(table.rows)})"))
-        shown = tabling.to_text(table, tabling.TableFormat.TEXT, width=_cell_width())
-        print(shown if table.rows else "  none\n")
+    form = tabling.TableFormat(arguments.format)
+    if form is not tabling.TableFormat.TEXT:
+        print(tabling.to_text(made[arguments.table or "products"], form), end="")
+        return
+    for name, table in made.items():
+        if arguments.table in (None, name):
+            print(output.emphasised(f"{name} ({len(table.rows)})"))
+            print(tabling.to_text(table, form, width=_cell_width()) if table.rows else "  none\n")
 
 
 def _cell_width() -> int | None:

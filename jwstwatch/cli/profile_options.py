@@ -15,6 +15,7 @@ from jwstwatch.errors import UsageError
 
 _PREFIX: Final = "typed_"
 _REFUSED: Final = "refused_credentials"
+_ONE_HYPHEN: Final = "one_hyphen"
 
 ONE_OFF_GROUPS: Final = (Group.WHAT, Group.WHEN, Group.WHERE, Group.TABLES, Group.PAGES)
 """The groups that make sense where nothing is scheduled."""
@@ -27,8 +28,15 @@ def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ON
         for specification in PARAMETERS.values():
             if specification.group is group:
                 _add_option(section, specification)
-    for name in ("--token", "--login"):
-        parser.add_argument(name, dest=_REFUSED, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--token",
+        metavar="TOKEN",
+        help="MAST token for this command (everybody on this machine can read it in the list of processes; "
+        "$MAST_API_TOKEN is better)",
+    )
+    parser.add_argument(
+        "--login", dest=_REFUSED, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
 
 
 def _add_option(section: argparse._ArgumentGroup, specification: Specification) -> None:
@@ -38,8 +46,10 @@ def _add_option(section: argparse._ArgumentGroup, specification: Specification) 
     text = f"{specification.help}{_default(specification)}".replace("%", "%%")
     _add(section, flags, specification, text)
     if specification.name == "lookbacktime":
-        # An example in the documentation of jwst_mast_query writes it with one hyphen.
-        _add(section, ["-lookbacktime"], specification, argparse.SUPPRESS)
+        # An example of jwst_mast_query's documentation has one hyphen, which would be read as -l OOKBACKTIME.
+        section.add_argument(
+            "-lookbacktime", dest=_ONE_HYPHEN, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
 
 
 def _add(section: argparse._ArgumentGroup, flags: list[str], specification: Specification, text: str) -> None:
@@ -81,8 +91,11 @@ def typed_values(namespace: argparse.Namespace) -> Mapping[str, object]:
     """
     if hasattr(namespace, _REFUSED):
         raise UsageError(
-            "a token typed as an option would show in the list of processes and in the shell's history",
-            hint="Set $MAST_API_TOKEN instead, or store it with astroquery's keyring entry.",
+            "MAST has no log-in with user and password any more", hint="Set $MAST_API_TOKEN instead."
+        )
+    if hasattr(namespace, _ONE_HYPHEN):
+        raise UsageError(
+            "-lookbacktime is not an option", hint="Write --lookbacktime, with two hyphens, or -l."
         )
     values: dict[str, object] = {}
     for name, specification in PARAMETERS.items():

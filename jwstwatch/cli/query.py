@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, datetime
 
-from jwstwatch.cli import one_off, output, profile_options, progress, session
+from jwstwatch.cli import one_off, output, progress, session
 from jwstwatch.errors import ExitCode
 
 EXAMPLE = "jwstwatch query --propID 1410 --lookbacktime 3 --sca a1 a2"
@@ -13,8 +13,7 @@ EXAMPLE = "jwstwatch query --propID 1410 --lookbacktime 3 --sca a1 a2"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare an option for every parameter."""
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    profile_options.add_options(parser)
+    one_off.add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -22,17 +21,17 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     from jwstwatch.sync import tabling
     from jwstwatch.sync.asking_once import find
 
+    one_off.settle_format(arguments)
     settings = session.load_settings(arguments, one_off=True)
     profile = one_off.typed_profile(arguments, settings)
     one_off.require_anything(profile)
     tabling.check_columns(profile)
-    token = session.find_token(settings)
+    token = session.find_token(settings, arguments.token)
     with session.stoppable() as stopper, progress.reporter(quiet=arguments.json) as report:
         archive = session.open_archive(settings, token=token.value if token else None, stop=stopper.event)
         found = find(profile, archive, report=report, now=datetime.now(UTC))
-    one_off.print_tables(profile, found, as_json=arguments.json)
-    for path in tabling.save(profile, found):
-        output.complain(f"wrote {path}")
+    one_off.print_tables(profile, found, arguments)
+    one_off.save_tables(profile, found, arguments.format)
     if not found.observations and not arguments.json:
         output.complain("no observation matches the query", hint=_why_empty(profile.explicit("lookbacktime")))
     return ExitCode.DONE

@@ -56,10 +56,17 @@ def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bo
     return open_store(settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state)
 
 
-def find_token(settings: Settings) -> Token | None:
-    """Return the token there is for the configured archive, if any."""
+def find_token(settings: Settings, typed: str | None = None) -> Token | None:
+    """Return the token there is for the configured archive, if any; a typed one comes first."""
+    from jwstwatch.config.secrets import Token
     from jwstwatch.config.secrets import find_token as find
 
+    if typed:
+        output.complain(
+            "warning: a typed token can be read by everybody on this machine while the command runs",
+            hint="Set $MAST_API_TOKEN instead.",
+        )
+        return Token(value=typed.strip(), source="command line")
     return find(os.environ, server=settings.mast.server)
 
 
@@ -77,11 +84,12 @@ def make_context(
     stop: threading.Event,
     report: Reporter,
     profiles: Mapping[str, Profile] | None = None,
+    typed_token: str | None = None,
 ) -> Context:
     """Put together what a run needs."""
     from jwstwatch.sync.context import Context
 
-    token = find_token(settings)
+    token = find_token(settings, typed_token)
     value = token.value if token else None
     return Context(
         store=store,

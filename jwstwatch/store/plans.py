@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,36 +85,30 @@ class Plans:
         run_id: int,
         now: datetime,
     ) -> None:
-        """Keep the plan of one batch; `skipped` are products that the rules leave out (no longer want)."""
+        """Keep the plan of one batch; `skipped` are products that the rules leave out (no longer want).
+
+        What another run did to a path since it was looked at stands: a row that it made is joined (left
+        alone where it is another product's), a state that it changed is kept.
+        """
         with self._database.write() as connection:
             ids = {row.path: row.known.id for row in rows if row.known is not None}
             new = [row for row in rows if row.known is None]
+            taken = _taken_meanwhile(connection, root_id, new)
+            rows = [row for row in rows if row.path not in taken or taken[row.path][1] == row.product_id]
+            new = [row for row in new if row.path not in taken]
+            ids.update({path: file_id for path, (file_id, _) in taken.items()})
             ids.update(_insert_files(connection, root_id, new, now))
-            changed = [row for row in rows if row.known is not None and _differs(row)]
-            for row in changed:
-                _update_file(connection, ids[row.path], row, now)
+            changed = [
+                row
+                for row in rows
+                if row.known is not None and _differs(row) and _update_file(connection, row, now)
+            ]
             happened = [_event(ids[row.path], row, run_id) for row in (*new, *changed)]
             events.record(connection, [event for event in happened if event is not None], now=now)
             _want(connection, profile, [(ids[row.path], row.product_id) for row in rows])
-            self._unwant(connection, profile, skipped)
+            _unwant(connection, profile, [row.product_id for row in rows], outside=root_id)
+            _unwant(connection, profile, skipped)
             mark_pages_due_for_files(connection, [ids[row.path] for row in (*new, *changed)])
-
-    def _unwant(self, connection: Connection, profile: str, product_ids: Collection[int]) -> None:
-        """The rules leave these out now: the copies stay, and are flagged where nobody wants them."""
-        file, want = tables.file, tables.want
-        for ids in bulk.chunks(product_ids):
-            dropped = connection.execute(
-                delete(want)
-                .where(want.c.profile == profile, want.c.product_id.in_(ids))
-                .returning(want.c.file_id)
-            )
-            orphans = [row.file_id for row in dropped]
-            for some in bulk.chunks(orphans):
-                connection.execute(
-                    update(file)
-                    .where(file.c.id.in_(some), ~exists().where(want.c.file_id == file.c.id))
-                    .values(unselected=True)
-                )
 
     def ask_withheld_again(self, profile: str, *, now: datetime) -> int:
         """A token is there: what was withheld for want of one is wanted now; returns how many."""
@@ -145,11 +139,13 @@ class Plans:
         file, want = tables.file, tables.want
         mine = select(want.c.file_id).where(want.c.profile == profile)
         with self._database.write() as connection:
-            connection.execute(
+            outdated = connection.execute(
                 update(file)
-                .where(file.c.id.in_(mine), file.c.state == FileState.PRESENT.value)
+                .where(file.c.id.in_(mine), file.c.state == FileState.PRESENT.value, ~file.c.declined)
                 .values(state=FileState.STALE.value, reason="asked for again (clobber)", changed_at=now)
-            )
+                .returning(file.c.id)
+            ).scalars()
+            mark_pages_due_for_files(connection, list(outdated))
 
 
 def known_file(row: Row[Any]) -> KnownFile:
@@ -175,6 +171,15 @@ def _differs(row: PlanRow) -> bool:
     return row.adopted is not None or (known.state, known.reason) != (row.state, row.reason)
 
 
+HAS_COPY = frozenset({FileState.PRESENT, FileState.STALE, FileState.GONE})
+"""States in which a verified copy, of whatever revision, is taken to be at the path."""
+
+NO_COPY: Mapping[str, None] = {
+    name: None for name in ("revision", "size", "sha256", "modified_ns", "note", "thumbnail")
+}
+"""The columns of the file table that speak of the copy, where there is none."""
+
+
 def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
     if adopted is None:
         return {}
@@ -186,12 +191,24 @@ def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
     }
 
 
+def _taken_meanwhile(
+    connection: Connection, root_id: int, rows: Sequence[PlanRow]
+) -> dict[str, tuple[int, int]]:
+    """Return (file, product) of each path that was free when it was looked at and is no longer."""
+    file = tables.file
+    taken: dict[str, tuple[int, int]] = {}
+    for paths in bulk.chunks(row.path for row in rows):
+        query = select(file.c.path, file.c.id, file.c.product_id)
+        query = query.where(file.c.root_id == root_id, file.c.path.in_(paths))
+        taken.update({row.path: (row.id, row.product_id) for row in connection.execute(query)})
+    return taken
+
+
 def _insert_files(
     connection: Connection, root_id: int, rows: Sequence[PlanRow], now: datetime
 ) -> dict[str, int]:
     if not rows:
         return {}
-    nothing = {"size": None, "sha256": None, "modified_ns": None, "revision": None}
     values = [
         {
             "root_id": root_id,
@@ -202,7 +219,7 @@ def _insert_files(
             "priority": row.priority,
             "changed_at": now,
         }
-        | nothing
+        | dict(NO_COPY)
         | _adopted_values(row.adopted)
         for row in rows
     ]
@@ -212,19 +229,20 @@ def _insert_files(
     return {row.path: row.id for row in inserted}
 
 
-def _update_file(connection: Connection, file_id: int, row: PlanRow, now: datetime) -> None:
+def _update_file(connection: Connection, row: PlanRow, now: datetime) -> bool:
+    """Return whether the row still was as it was looked at, and is changed now."""
     assert row.known is not None
-    values: dict[str, Any] = {
-        "state": row.state.value,
-        "reason": row.reason,
-        "priority": row.priority,
-        "unselected": False,
-        **_adopted_values(row.adopted),
-    }
-    if row.state is not row.known.known.state:
+    file, before = tables.file, row.known.known.state
+    values: dict[str, Any] = {"state": row.state.value, "reason": row.reason, "priority": row.priority}
+    if row.state is not before:
         # Another cause: what was tried for the former one does not count against it.
-        values |= {"changed_at": now, "attempts": 0, "next_attempt_at": None, "last_error": None}
-    connection.execute(update(tables.file).where(tables.file.c.id == file_id).values(values))
+        values |= {"changed_at": now, "attempts": 0, "failure_kind": None, "last_error": None}
+        values |= {"next_attempt_at": None}
+    if row.state not in HAS_COPY:
+        values |= NO_COPY
+    values |= _adopted_values(row.adopted)
+    statement = update(file).where(file.c.id == row.known.id, file.c.state == before.value).values(values)
+    return bool(connection.execute(statement.returning(file.c.id)).all())
 
 
 def _event(file_id: int, row: PlanRow, run_id: int) -> events.Event | None:
@@ -234,6 +252,24 @@ def _event(file_id: int, row: PlanRow, run_id: int) -> events.Event | None:
     return events.Event(
         product_id=row.product_id, file_id=file_id, run_id=run_id, kind=kind, detail=row.reason
     )
+
+
+def _unwant(
+    connection: Connection, profile: str, product_ids: Collection[int], *, outside: int | None = None
+) -> None:
+    """The profile wants these no longer (`outside`: but in this root); copies stay, flagged where nobody does."""
+    file, want = tables.file, tables.want
+    for ids in bulk.chunks(product_ids):
+        dropped = delete(want).where(want.c.profile == profile, want.c.product_id.in_(ids))
+        if outside is not None:
+            dropped = dropped.where(exists().where(file.c.id == want.c.file_id, file.c.root_id != outside))
+        orphans = list(connection.execute(dropped.returning(want.c.file_id)).scalars())
+        for some in bulk.chunks(orphans):
+            connection.execute(
+                update(file)
+                .where(file.c.id.in_(some), ~exists().where(want.c.file_id == file.c.id))
+                .values(unselected=True)
+            )
 
 
 def _want(connection: Connection, profile: str, wanted: Iterable[tuple[int, int]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.evidence import Fact, merge_facts
 from jwstwatch.core.model import FileState
+from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import bulk, events, tables
 from jwstwatch.store.engine import Database
@@ -94,8 +96,6 @@ class Transfers:
                 .order_by(file.c.priority, file.c.id)
                 .limit(limit)
             )
-            if not self._database.is_sqlite:
-                query = query.with_for_update(skip_locked=True, of=file)
             ids = list(connection.execute(query).scalars())
             if not ids:
                 return []
@@ -121,7 +121,9 @@ class Transfers:
     def sources(self, claims: Sequence[Claim]) -> dict[int, tuple[Path, str]]:
         """Return (path, SHA-256) of a present copy elsewhere for each claimed file that has one."""
         file, root, product = tables.file, tables.root, tables.product
-        wanted = {claim.product_id: claim.file_id for claim in claims}
+        wanted: dict[int, list[int]] = defaultdict(list)
+        for claim in claims:
+            wanted[claim.product_id].append(claim.file_id)
         found: dict[int, tuple[Path, str]] = {}
         with self._database.read() as connection:
             for ids in bulk.chunks(wanted):
@@ -137,7 +139,8 @@ class Transfers:
                     )
                 )
                 for row in connection.execute(query):
-                    found[wanted[row.product_id]] = (Path(row.root) / row.path, row.sha256)
+                    source = (Path(row.root) / row.path, row.sha256)
+                    found.update(dict.fromkeys(wanted[row.product_id], source))
         return found
 
     def open_intents(self, run_id: int, intents: Sequence[Intent], *, now: datetime) -> None:
@@ -204,7 +207,7 @@ class Transfers:
                         state=case(
                             (newest == intent.revision, FileState.PRESENT.value), else_=FileState.STALE.value
                         ),
-                        reason=None,
+                        reason=case((newest == intent.revision, None), else_=NEWER_REVISION),
                         revision=intent.revision,
                         size=intent.size,
                         sha256=intent.sha256,

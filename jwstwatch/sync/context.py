@@ -85,5 +85,5 @@ class Options:
     """Ask for everything again, as at a first run."""
     force: bool = False
     """Try failed files now, whenever their next attempt would be."""
-    fetch: bool = True
-    """False: list, record and plan only."""
+    confirm: Callable[[int, int], bool] | None = None
+    """Asked, with the number of files and the bytes listed for them, before anything is fetched."""

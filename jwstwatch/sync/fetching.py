@@ -45,6 +45,9 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
     files, size = store.transfers.planned(run.id, name, now=context.now(), force=subject.options.force)
     if not files:
         return
+    confirm = subject.options.confirm
+    if confirm is not None and not confirm(files, size):
+        return
     context.report.planned(files=files, size=size)
     gathering = _Gathering(partial(_settle, context, subject, received))
     outcomes = fetch_all(

@@ -94,7 +94,7 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
         tale.listed = True
     except ArchiveError as error:
         tale.blame(error)
-    if options.fetch and tale.listed:
+    if tale.listed:
         _fetch(context, subject, tale, authorised=authorised)
     tale.pages = publishing.publish(context, subject)
     if profile.parameters.savetables:
