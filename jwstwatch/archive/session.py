@@ -120,6 +120,8 @@ def _load_class() -> type[ObservationsClass]:
         # On import astropy warns on the terminal about folders for settings that we do not use.
         warnings.simplefilter("ignore")
         from astroquery.mast import ObservationsClass
+    # The same upon every later look for them.
+    warnings.filterwarnings("ignore", message="XDG_[A-Z]+_HOME is set to")
     log = logging.getLogger("astroquery")
     for handler in list(log.handlers):
         log.removeHandler(handler)

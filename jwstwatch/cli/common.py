@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+_ABBREVIATED = ("--co", "--con", "--conf", "--confi")
+# To argparse they are ambiguous, although both options are the same.
+
 CONFIG_FLAGS = ("-c", "--config", "--configfile")
 
 
@@ -18,6 +21,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         dest="config",
         help="configuration file: jwstwatch.yaml or an old jwst_query.cfg",
+    )
+    parser.add_argument(
+        *_ABBREVIATED, type=Path, default=argparse.SUPPRESS, dest="config", help=argparse.SUPPRESS
     )
     parser.add_argument(
         "-v",
@@ -45,7 +51,7 @@ def command_in(words: Sequence[str], commands: Sequence[str]) -> str | None:
     """Return the command among the words of a command line: the first word that is no option and no file."""
     before = ""
     for word in words:
-        if not word.startswith("-") and before not in CONFIG_FLAGS:
+        if not word.startswith("-") and before not in (*CONFIG_FLAGS, *_ABBREVIATED):
             return word if word in commands else None
         before = word
     return None

@@ -1,4 +1,4 @@
-"""`jwstwatch config`: check the configuration, and show what is in effect and where it was written."""
+"""`jwstwatch config`: check the configuration, show what is in effect, import that of jwst_mast_query."""
 
 from __future__ import annotations
 
@@ -8,32 +8,41 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jwstwatch.cli import output
 from jwstwatch.cli.common import add_common_options
-from jwstwatch.errors import ConfigurationError, ExitCode
+from jwstwatch.errors import ConfigurationError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from jwstwatch.config import Profile, Settings
     from jwstwatch.core.parameter_kinds import Plain
     from jwstwatch.core.parameter_table import Source
 
-HELP = "check the configuration, or show what is in effect"
+HELP = "check the configuration, show what is in effect, or import that of jwst_mast_query"
 EXAMPLE = "jwstwatch config show ers-1345"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare `check` and `show [PROFILE]`."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="check|show")
+    """Declare `check`, `show [PROFILE]` and `import FILE`."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="check|show|import")
     check = actions.add_parser("check", help="say all that is wrong with the configuration, if anything is")
     show = actions.add_parser("show", help="show the effective values and where each comes from")
     show.add_argument("profile", nargs="?", metavar="PROFILE", help="only this profile")
-    for action in (check, show):
+    taken = actions.add_parser("import", help="make a jwstwatch.yaml of a configuration of jwst_mast_query")
+    taken.add_argument("file", type=Path, metavar="FILE", help="the old file, such as jwst_query.cfg")
+    taken.add_argument("--name", metavar="NAME", help="of the profile (default: like the file)")
+    taken.add_argument(
+        "--output", type=Path, metavar="FILE", help="write it there (default: print it); never over a file"
+    )
+    for action in (check, show, taken):
         add_common_options(action)
+    for action in (check, show):
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Check or show; the exit code is 2 where the configuration cannot be used."""
-    return _check(arguments) if arguments.action == "check" else _show(arguments)
+    """Check, show or import; the exit code is 2 where the configuration cannot be used."""
+    actions = {"check": _check, "show": _show, "import": _import}
+    return actions[arguments.action](arguments)
 
 
 def _load(arguments: argparse.Namespace) -> Settings:
@@ -119,6 +128,34 @@ def _profiles_to_show(settings: Settings, name: str | None) -> list[Profile]:
     if name is not None:
         return [settings.profile(name)]
     return list(settings.profiles.values()) or [one_off(settings, {})]
+
+
+def _import(arguments: argparse.Namespace) -> ExitCode:
+    from jwstwatch.config.importing import import_legacy
+
+    imported = import_legacy(arguments.file, name=arguments.name, environ=os.environ, folder=Path.cwd())
+    if arguments.output is None:
+        print(imported.text, end="")
+    else:
+        _write_new(arguments.output, imported.text)
+    for warning in imported.warnings:
+        output.complain(f"warning: {warning}")
+    if arguments.output is not None:
+        output.complain(f"wrote {arguments.output} with the profile {imported.profile}")
+        output.hint(f"Read its comments, then try: jwstwatch config check --config {arguments.output}")
+    return ExitCode.DONE
+
+
+def _write_new(path: Path, text: str) -> None:
+    from jwstwatch.files import translate_storage_errors
+
+    try:
+        with translate_storage_errors(path.parent), path.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", hint="Name another file, or move it away.") from None
+    except FileNotFoundError:
+        raise UsageError(f"{path.parent} is not there", hint="Make the folder first.") from None
 
 
 _Rows = list[tuple[str, "Plain", "Source"]]

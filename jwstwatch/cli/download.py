@@ -7,6 +7,7 @@ import hashlib
 import json
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import one_off, output, progress, query, session
@@ -16,7 +17,7 @@ from jwstwatch.errors import ExitCode
 if TYPE_CHECKING:
     from jwstwatch.config import Profile
 
-EXAMPLE = "jwstwatch download --propID 1138 --obsnums 4 --filetypes jpg fits --makewebpages"
+EXAMPLE = "jwstwatch download --propID 1138 --obsnums 4 --filetypes jpg fits -w"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,12 +36,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
     one_off.settle_format(arguments)
     settings = session.load_settings(arguments, one_off=True)
-    profile = named(one_off.typed_profile(arguments, settings))
+    profile = named(one_off.typed_profile(arguments, settings), now=datetime.now(UTC))
     one_off.require_anything(profile)
     tabling.check_columns(profile)
     if profile.parameters.skipdownload:
         return query.run(arguments)
-    options = Options(full=True, confirm=_confirm if arguments.ask else None)
+    # Whoever types it wants it now: what failed a moment ago as well.
+    options = Options(full=True, force=True, confirm=_confirm if arguments.ask else None)
     with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
         with progress.reporter(quiet=arguments.json) as report:
             context = session.make_context(
@@ -70,9 +72,17 @@ def _confirm(files: int, size: int) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def named(profile: Profile) -> Profile:
-    """Give a one-off query a name of its own, the same for the same words; no saved profile can have it."""
-    from jwstwatch.core.parameters import written
+def named(profile: Profile, *, now: datetime) -> Profile:
+    """Give a one-off query a name of its own, the same for the same question; no saved profile can have it.
 
-    words = json.dumps(written(profile.parameters), sort_keys=True, default=str)
+    The last day of today is another question than that of yesterday, whose files would be counted too.
+    """
+    from jwstwatch.core.parameters import written
+    from jwstwatch.sync import rules
+
+    asked: list[object] = [written(profile.parameters)]
+    times = rules.time_rules(profile)
+    if times.dates is None and not times.whole and times.lookback:
+        asked.append(now.isoformat())
+    words = json.dumps(asked, sort_keys=True, default=str)
     return replace(profile, name=f"one-off:{hashlib.sha256(words.encode()).hexdigest()[:12]}")

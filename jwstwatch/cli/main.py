@@ -24,8 +24,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "download": ("download", "fetch what a query selects, once, without a profile"),
     "files": ("files", "list the local files: paths for scripts, a table, or JSON"),
     "why": ("why", "tell everything about one file name: rule, state, history, last error"),
+    "adopt": ("adopt", "take a tree that is there already into the state, without a download"),
     "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
-    "config": ("config", "check the configuration, or show what is in effect"),
+    "config": ("config", "check the configuration, show what is in effect, or import an old one"),
     "daemon": ("daemon", "run every enabled profile on its schedule"),
     "demo": ("demo", "show the whole program at work on an archive in a box"),
 }
@@ -100,7 +101,7 @@ def _add_command(commands: argparse._SubParsersAction, name: str, module: Module
 
 
 def _tell(error: JwstwatchError, arguments: argparse.Namespace) -> ExitCode:
-    if arguments.verbose:
+    if arguments.verbose and error.exit_code is not ExitCode.USAGE:
         traceback.print_exc()
     problems = error.problems if isinstance(error, ConfigurationError) else ()
     if getattr(arguments, "json", False):

@@ -31,19 +31,22 @@ def typed_profile(arguments: argparse.Namespace, settings: Settings) -> Profile:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare an option for every parameter, and the form of the tables."""
-    parser.add_argument(
+    # The options are too many for a line of usage, and each error would repeat them.
+    parser.usage = f"{parser.prog} [OPTIONS]"
+    profile_options.add_options(parser)
+    printed = parser.add_argument_group("what is printed")
+    printed.add_argument(
         "--format",
         choices=FORMATS,
         default="text",
         help="form of the tables, printed and saved (default text); csv and ecsv print the one of --table",
     )
-    parser.add_argument(
+    printed.add_argument(
         "--table",
         choices=("products", "observations", "summary"),
-        help="print only this table (default: all three as text, products as csv or ecsv)",
+        help="print this table and nothing else (default: all three as text, products as csv or ecsv)",
     )
-    parser.add_argument("--json", action="store_true", help="the same as --format json")
-    profile_options.add_options(parser)
+    printed.add_argument("--json", action="store_true", help="the same as --format json")
 
 
 def settle_format(arguments: argparse.Namespace) -> None:
@@ -76,10 +79,12 @@ def print_tables(profile: Profile, found: Found, arguments: argparse.Namespace) 
     if form is not tabling.TableFormat.TEXT:
         print(tabling.to_text(made[arguments.table or "products"], form), end="")
         return
+    if arguments.table:
+        print(tabling.to_text(made[arguments.table], form, width=_cell_width()), end="")
+        return
     for name, table in made.items():
-        if arguments.table in (None, name):
-            print(output.emphasised(f"{name} ({len(table.rows)})"))
-            print(tabling.to_text(table, form, width=_cell_width()) if table.rows else "  none\n")
+        print(output.emphasised(f"{name} ({len(table.rows)})"))
+        print(tabling.to_text(table, form, width=_cell_width()) if table.rows else "  none\n")
 
 
 def _cell_width() -> int | None:

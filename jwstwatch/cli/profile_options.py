@@ -20,11 +20,23 @@ _ONE_HYPHEN: Final = "one_hyphen"
 ONE_OFF_GROUPS: Final = (Group.WHAT, Group.WHEN, Group.WHERE, Group.TABLES, Group.PAGES)
 """The groups that make sense where nothing is scheduled."""
 
+_TITLES: Final = {
+    Group.WHAT: "what to select",
+    Group.WHEN: "when it was observed",
+    Group.WHERE: "where files go, and which are fetched",
+    Group.TABLES: "tables",
+    Group.PAGES: "web pages",
+}
+
+_ABBREVIATED: Final = {"filetypes": "--f", "jpg_separate_subdir": "--j"}
+_TOKEN_ABBREVIATED: Final = "--t"
+# Options of jwst_mast_query that are not the only ones with that letter here.
+
 
 def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ONE_OFF_GROUPS) -> None:
     """Give `parser` an option for every parameter of the groups, under the parameter's own name."""
     for group in groups:
-        section = parser.add_argument_group(str(group))
+        section = parser.add_argument_group(_TITLES.get(group, str(group)))
         for specification in PARAMETERS.values():
             if specification.group is group:
                 _add_option(section, specification)
@@ -33,6 +45,9 @@ def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ON
         metavar="TOKEN",
         help="MAST token for this command (everybody on this machine can read it in the list of processes; "
         "$MAST_API_TOKEN is better)",
+    )
+    parser.add_argument(
+        _TOKEN_ABBREVIATED, dest="token", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
         "--login", dest=_REFUSED, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS
@@ -45,6 +60,8 @@ def _add_option(section: argparse._ArgumentGroup, specification: Specification) 
         flags.insert(0, specification.short)
     text = f"{specification.help}{_default(specification)}".replace("%", "%%")
     _add(section, flags, specification, text)
+    if specification.name in _ABBREVIATED:
+        _add(section, [_ABBREVIATED[specification.name]], specification, argparse.SUPPRESS)
     if specification.name == "lookbacktime":
         # An example of jwst_mast_query's documentation has one hyphen, which would be read as -l OOKBACKTIME.
         section.add_argument(

@@ -43,6 +43,10 @@ class _Lines:
         if done == observations or self._is_time():
             self._say(f"listed {products} product rows of {done} of {observations} observations")
 
+    def checked(self, *, files: int, done: int) -> None:
+        if done == files or self._is_time():
+            self._say(f"read {done} of {files} files")
+
     def planned(self, *, files: int, size: int) -> None:
         self._files, self._done, self._bytes = files, 0, 0
         self._say(f"fetching {files} files, {size_text(size)}")
@@ -118,6 +122,7 @@ class _Bars:
         self._active: Progress | None = None
         self._whole: Any = None
         self._listing: Any = None
+        self._checking: Any = None
         self._tasks: dict[int, Any] = {}
         self._files = self._done = 0
 
@@ -147,6 +152,12 @@ class _Bars:
         self._counts.update(
             self._listing, completed=done, description=f"observations ({products} product rows)"
         )
+
+    def checked(self, *, files: int, done: int) -> None:
+        self._show(self._counts)
+        if self._checking is None:
+            self._checking = self._counts.add_task("files read", total=files)
+        self._counts.update(self._checking, completed=done)
 
     def planned(self, *, files: int, size: int) -> None:
         self._files, self._done = files, 0

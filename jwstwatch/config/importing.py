@@ -1,4 +1,4 @@
-"""From a configuration of jwst_mast_query to a commented jwstwatch.yaml with one profile of the same values."""
+"""From a configuration of jwst_mast_query to a commented jwstwatch.yaml with one profile like it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jwstwatch.config.credentials import is_credential
 from jwstwatch.config.documents import Node, Problems, expand, parse, read_text, suggest, unusable
@@ -15,15 +15,18 @@ from jwstwatch.config.legacy import is_legacy, read_legacy
 from jwstwatch.config.sections import PROFILE_NAME
 from jwstwatch.config.settings import Setting
 from jwstwatch.config.values import NOT_PARAMETERS, Reading
+from jwstwatch.config.writing import to_yaml
+from jwstwatch.core.parameter_kinds import Written
 from jwstwatch.core.parameter_table import Specification
 from jwstwatch.core.parameters import OUTPUT_VARIABLE, PARAMETERS
 from jwstwatch.errors import ConfigurationError, UsageError
 
 _INDENT: Final = " " * 4
 _WIDTH: Final = 100
-_NULL: Final = "tag:yaml.org,2002:null"
-_PLAIN_TAGS: Final = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "timestamp")
+
+_NO_CREDENTIALS: Final = (
+    "No token or password belongs in a file that others may read: set $MAST_API_TOKEN, or use "
+    "jwstwatch token set."
 )
 
 _TOP: Final = """\
@@ -73,7 +76,7 @@ def import_legacy(path: Path, *, name: str | None, environ: Mapping[str, str], f
     translation = _Translation(reading, settings)
     lines = [line for key, entry in (root.mapping or {}).items() for line in translation.lines(key, entry)]
     body = "".join(f"{_INDENT}{line}\n" if line else "\n" for line in lines)
-    head = _TOP.format(source=_one_line(path.name)) + f"  {_flow(profile, key=True)}:\n"
+    head = _TOP.format(source=_one_line(path.name)) + f"  {to_yaml({profile: None}).strip()}\n"
     return Imported(profile=profile, text=head + _SCHEDULE + body, warnings=tuple(translation.warnings))
 
 
@@ -103,17 +106,23 @@ class _Translation:
         specification = PARAMETERS.get(name)
         if specification is None or not specification.legacy:
             yield from _comment(f"Left out: {_one_line(name)}. {_why_left_out(name, specification)}")
-            if specification is not None or not (name in NOT_PARAMETERS or is_credential(name)):
-                self._warn(entry, f"{_one_line(name)} has no counterpart and is left out")
+            self._warn_of_loss(name, entry)
         elif specification.one_off_only:
             yield from self._one_off_only(specification, entry)
         else:
             yield from _comment(specification.help)
             yield from self._about(name, entry)
-            yield from _flow({name: self._value(name, entry)}).splitlines()
+            yield from to_yaml({name: self._value(name, entry)}).splitlines()
 
     def _warn(self, entry: Node, text: str) -> None:
         self.warnings.append(f"{self.reading.problems.file}:{entry.line}: {text}")
+
+    def _warn_of_loss(self, name: str, entry: Node) -> None:
+        """Tell of what is left out, unless nothing is lost with it."""
+        if is_credential(name) and entry.value:
+            self._warn(entry, f"{name} is left out. {_NO_CREDENTIALS}")
+        elif not (is_credential(name) or name in NOT_PARAMETERS):
+            self._warn(entry, f"{_one_line(name)} has no counterpart and is left out")
 
     def _one_off_only(self, specification: Specification, entry: Node) -> Iterator[str]:
         setting = self.settings.get(specification.name)
@@ -129,7 +138,7 @@ class _Translation:
         """Yield comments on a value that needs one."""
         if name == "propID" and isinstance(entry.value, tuple) and len(entry.value) > 1:
             yield from self._about_other_proposals(entry)
-        elif name == "outrootdir":
+        elif name == "outrootdir" and isinstance(entry.value, str) and OUTPUT_VARIABLE in entry.value:
             yield from self._about_folder()
         elif name == "lookbacktime":
             yield from self._about_window(entry)
@@ -157,18 +166,20 @@ class _Translation:
         if setting is None or not setting.value or (dates is not None and dates.value):
             return
         proposal = self.settings.get("propID")
-        where = f"lookbacktime: {setting.value:g} hides what was observed earlier than that many days before"
+        hides = (
+            f"lookbacktime: {setting.value:g} hides what was observed more than {setting.value:g} days before"
+        )
         if proposal is not None and proposal.value:
             way_on = (
-                "Written in a profile it is a window meant for it, also where propID is given; without this "
-                "line the whole proposal is asked for"
+                "In a profile it is a window that was meant, also for a proposal; "
+                "without this line the whole proposal is asked for."
             )
         else:
-            way_on = "0 means no lower limit"
-        yield from _comment(f"Careful: {where} the profile's first run. {way_on}.")
-        self._warn(entry, f"{where} the first run. {way_on}")
+            way_on = "With 0 there is no such limit."
+        yield from _comment(f"Careful: {hides} the profile's first run. {way_on}")
+        self._warn(entry, f"{hides} the first run. {way_on}")
 
-    def _value(self, name: str, entry: Node) -> Any:
+    def _value(self, name: str, entry: Node) -> Written:
         """Return what is written for an entry: its own text, so that variables stay variables."""
         if name == "propID" and isinstance(entry.value, tuple) and entry.value:
             return _written(entry.value[0])
@@ -188,7 +199,7 @@ class _Translation:
 
 def _why_left_out(name: str, specification: Specification | None) -> str:
     if is_credential(name):
-        return "No token or password belongs in this file: set $MAST_API_TOKEN, or jwstwatch token set."
+        return _NO_CREDENTIALS
     if name in NOT_PARAMETERS:
         return f"Here {NOT_PARAMETERS[name]}."
     if specification is not None:
@@ -198,7 +209,12 @@ def _why_left_out(name: str, specification: Specification | None) -> str:
 
 def _comment(text: str) -> list[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False
+        text,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -216,32 +232,9 @@ def _without_empty(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if value}
 
 
-def _written(node: Node) -> Any:
+def _written(node: Node) -> Written:
     if isinstance(node.value, tuple):
         return [_written(item) for item in node.value]
     if isinstance(node.value, Mapping):
         return {key: _written(item) for key, item in node.value.items()}
     return node.value
-
-
-def _flow(value: Any, *, key: bool = False) -> str:
-    """Write a value as YAML, with no more quotation marks than its texts need to be read back as they are."""
-    import yaml
-
-    written = yaml.serialize(_yaml_node(value, top=True), width=_WIDTH, allow_unicode=True)
-    return str(written).removesuffix("...\n").strip() if key else str(written)
-
-
-def _yaml_node(value: Any, *, top: bool = False) -> Any:
-    import yaml
-
-    if value is None:
-        return yaml.ScalarNode(_NULL, "")
-    if isinstance(value, list):
-        items = [_yaml_node(item) for item in value]
-        return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=True)
-    if isinstance(value, dict):
-        pairs = [(_yaml_node(name), _yaml_node(item)) for name, item in value.items()]
-        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=not top)
-    tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, value, (True, False))
-    return yaml.ScalarNode(tag if tag in _PLAIN_TAGS else "tag:yaml.org,2002:str", value)

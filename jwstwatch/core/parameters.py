@@ -229,7 +229,7 @@ class Parameters:
     mastcolumns_obsTable: tuple[str, ...] = parameter(
         _COLUMNS,
         ("proposal_id", "dataURL", "obs_id", "t_min", "t_exptime"),
-        "Columns of the archive's observation rows that the observation table takes over.",
+        "Columns of the archive's observation rows to ask for; all of them are, so this changes nothing.",
         group=Group.TABLES,
     )
     outcolumns_productTable: tuple[str, ...] = parameter(

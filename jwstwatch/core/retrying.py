@@ -46,5 +46,5 @@ def next_attempt(failure: Failure, *, attempts: int, now: datetime) -> datetime:
     if failure.kind in (FailureKind.MISSING, FailureKind.REFUSED):
         delay = max(delay, timedelta(hours=1))
     if failure.retry_after is not None:
-        delay = max(delay, min(timedelta(seconds=failure.retry_after), LONGEST_DELAY))
+        delay = max(delay, timedelta(seconds=min(failure.retry_after, LONGEST_DELAY.total_seconds())))
     return now + delay

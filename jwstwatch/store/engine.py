@@ -218,6 +218,11 @@ def _foresee(error: DBAPIError, url: URL) -> Exception | None:
         )
     if "disk is full" in lowered or "no space left" in lowered:
         return StorageError(f"the disk of the state {where} is full", hint="Free some space there.")
+    if "disk i/o error" in lowered:
+        return StorageError(
+            f"the disk of the state {where} is full, or does not do its work ({said})",
+            hint="Free some space there, and look at the system log.",
+        )
     if any(words in lowered for words in _NOT_WRITABLE):
         return StorageError(
             f"the state {where} may not be written by this user: {said}",

@@ -42,12 +42,12 @@ class Listings:
         self._database = database
 
     def record_observations(
-        self, profile: str, observations: Sequence[Observation], *, now: datetime, everything: bool
+        self, profile: str | None, observations: Sequence[Observation], *, now: datetime, everything: bool
     ) -> None:
-        """Keep what an observation query returned.
+        """Keep what an observation query returned, for a profile or (None) for nobody yet.
 
-        A new or changed observation (by every profile that has it), and with `everything` each of them, has
-        its product list asked for.
+        A new or changed observation (by every profile that has it), and with `everything` each that the
+        profile ever found, has its product list asked for.
         """
         by_id = {observation.obs_id: observation for observation in observations}
         with self._database.write() as connection:
@@ -60,7 +60,8 @@ class Listings:
                     update(tables.observation).where(tables.observation.c.id == ids[observation.obs_id]),
                     _observation_values(observation),
                 )
-            _note_interest(connection, profile, list(ids.values()), again=everything)
+            if profile is not None:
+                _note_interest(connection, profile, list(ids.values()), again=everything)
             _ask_again(connection, [ids[observation.obs_id] for observation in changed])
             proposals = {observation.proposal for observation in (*new, *changed)}
             mark_pages_due_for_proposals(connection, proposals)
@@ -111,7 +112,7 @@ class Listings:
             ).scalar_one()
 
     def record_products(
-        self, run_id: int, products: Sequence[Product], *, now: datetime
+        self, run_id: int | None, products: Sequence[Product], *, now: datetime
     ) -> dict[str, RecordedProduct]:
         """Keep what product lists returned; a contradicted fact raises the product's revision.
 
@@ -164,7 +165,14 @@ class Listings:
 
 def _note_interest(connection: Connection, profile: str, found: Sequence[int], *, again: bool) -> None:
     rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in found]
-    bulk.upsert(connection, tables.interest, rows, update=("products_checked_at",) if again else ())
+    bulk.upsert(connection, tables.interest, rows, update=())
+    if again:
+        # Also what the query finds no longer: its files are judged by the rules of today.
+        connection.execute(
+            update(tables.interest)
+            .where(tables.interest.c.profile == profile)
+            .values(products_checked_at=None)
+        )
 
 
 def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
@@ -300,7 +308,7 @@ def _update_product(
     product: Product,
     pairs: Mapping[tuple[int, int], Row[Any]],
     *,
-    run_id: int,
+    run_id: int | None,
     now: datetime,
 ) -> RecordedProduct:
     known = {
@@ -334,7 +342,7 @@ def _still_stated(row: Row[Any], product: Product, pairs: Mapping[tuple[int, int
     return row.size is not None and row.size in sizes.values()
 
 
-def _revision_event(product_id: int, found: Sequence[Contradiction], run_id: int) -> events.Event:
+def _revision_event(product_id: int, found: Sequence[Contradiction], run_id: int | None) -> events.Event:
     return events.Event(
         product_id=product_id, run_id=run_id, kind="revised", detail="; ".join(map(str, found))
     )

@@ -20,7 +20,6 @@ from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.engine import Database, sqlite_path, translate_database_errors
 from jwstwatch.store.liveness import own_mark
 
-
 _GLANCES = 25
 _GLANCE = 0.02
 """Somebody who only asks for the holder has the lock for a moment: seconds between two attempts."""

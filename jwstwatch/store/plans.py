@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, select, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, TOKEN_REJECTED, Known
@@ -34,6 +34,9 @@ class Adopted:
     sha256: str
     modified_ns: int
     revision: int | None
+    note: str | None = None
+    detail: str | None = None
+    """What its history tells of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,58 @@ class Plans:
             _unwant(connection, profile, skipped)
             mark_pages_due_for_files(connection, [ids[row.path] for row in (*new, *changed)])
 
+    def unwanted_copies(self, root_id: int, product_ids: Collection[int]) -> dict[int, KnownFile]:
+        """Return a copy in the root that no profile wants, by product; of several the newest revision's."""
+        file, want = tables.file, tables.want
+        found: dict[int, KnownFile] = {}
+        with self._database.read() as connection:
+            for ids in bulk.chunks(product_ids):
+                query = (
+                    select(file)
+                    .where(
+                        file.c.root_id == root_id,
+                        file.c.product_id.in_(ids),
+                        file.c.state.in_(tables.HAS_COPY),
+                        ~file.c.declined,
+                        ~exists().where(want.c.file_id == file.c.id),
+                    )
+                    .order_by(func.coalesce(file.c.revision, 0), file.c.id.desc())
+                )
+                found.update({row.product_id: known_file(row) for row in connection.execute(query)})
+        return found
+
+    def standing(self, root_id: int, paths: Collection[str]) -> dict[str, tuple[KnownFile, str]]:
+        """Return the rows that the state has at these paths, each with its product's URI."""
+        file, product = tables.file, tables.product
+        found: dict[str, tuple[KnownFile, str]] = {}
+        with self._database.read() as connection:
+            for some in bulk.chunks(paths):
+                query = (
+                    select(file, product.c.uri)
+                    .join(product, product.c.id == file.c.product_id)
+                    .where(file.c.root_id == root_id, file.c.path.in_(some))
+                )
+                found.update({row.path: (known_file(row), row.uri) for row in connection.execute(query)})
+        return found
+
+    def adopt(self, root_id: int, rows: Sequence[PlanRow], *, now: datetime) -> set[str]:
+        """Keep files that were found, whoever may want them; returns the paths that are recorded.
+
+        A path that somebody else took or changed since it was looked at stays as it is.
+        """
+        with self._database.write() as connection:
+            new = [row for row in rows if row.known is None]
+            taken = _taken_meanwhile(connection, root_id, new)
+            new = [row for row in new if row.path not in taken]
+            ids = _insert_files(connection, root_id, new, now)
+            for row in rows:
+                if row.known is not None and _update_file(connection, row, now):
+                    ids[row.path] = row.known.id
+            happened = [_event(ids[row.path], row, None) for row in rows if row.path in ids]
+            events.record(connection, [event for event in happened if event is not None], now=now)
+            mark_pages_due_for_files(connection, ids.values())
+        return set(ids)
+
     def ask_withheld_again(self, profile: str, *, now: datetime) -> int:
         """A token is there: what was withheld for want of one is wanted now; returns how many."""
         file, want = tables.file, tables.want
@@ -171,15 +226,6 @@ def _differs(row: PlanRow) -> bool:
     return row.adopted is not None or (known.state, known.reason) != (row.state, row.reason)
 
 
-HAS_COPY = frozenset({FileState.PRESENT, FileState.STALE, FileState.GONE})
-"""States in which a verified copy, of whatever revision, is taken to be at the path."""
-
-NO_COPY: Mapping[str, None] = {
-    name: None for name in ("revision", "size", "sha256", "modified_ns", "note", "thumbnail")
-}
-"""The columns of the file table that speak of the copy, where there is none."""
-
-
 def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
     if adopted is None:
         return {}
@@ -188,6 +234,8 @@ def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
         "sha256": adopted.sha256,
         "modified_ns": adopted.modified_ns,
         "revision": adopted.revision,
+        "note": adopted.note,
+        "thumbnail": None,
     }
 
 
@@ -219,7 +267,7 @@ def _insert_files(
             "priority": row.priority,
             "changed_at": now,
         }
-        | dict(NO_COPY)
+        | dict(tables.NO_COPY)
         | _adopted_values(row.adopted)
         for row in rows
     ]
@@ -238,20 +286,20 @@ def _update_file(connection: Connection, row: PlanRow, now: datetime) -> bool:
         # Another cause: what was tried for the former one does not count against it.
         values |= {"changed_at": now, "attempts": 0, "failure_kind": None, "last_error": None}
         values |= {"next_attempt_at": None}
-    if row.state not in HAS_COPY:
-        values |= NO_COPY
+    if row.state.value not in tables.HAS_COPY:
+        values |= tables.NO_COPY
     values |= _adopted_values(row.adopted)
     statement = update(file).where(file.c.id == row.known.id, file.c.state == before.value).values(values)
     return bool(connection.execute(statement.returning(file.c.id)).all())
 
 
-def _event(file_id: int, row: PlanRow, run_id: int) -> events.Event | None:
+def _event(file_id: int, row: PlanRow, run_id: int | None) -> events.Event | None:
     if row.known is not None and row.known.known.state is row.state and row.adopted is None:
         return None
-    kind = "adopted" if row.adopted is not None else row.state.value
-    return events.Event(
-        product_id=row.product_id, file_id=file_id, run_id=run_id, kind=kind, detail=row.reason
-    )
+    kind, detail = row.state.value, row.reason
+    if row.adopted is not None:
+        kind, detail = "adopted", row.adopted.detail or row.reason
+    return events.Event(product_id=row.product_id, file_id=file_id, run_id=run_id, kind=kind, detail=detail)
 
 
 def _unwant(

@@ -19,8 +19,6 @@ from jwstwatch.store.engine import Database
 from jwstwatch.store.listings import listing_row_of, observation_of, pairs_of, product_of
 from jwstwatch.store.runs import Counts
 
-_HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileCounts:
@@ -144,7 +142,7 @@ class Reports:
         with self._database.read() as connection:
             for row in connection.execute(query):
                 states[row.profile][FileState(row.state)] = row.files
-                if row.state in _HAS_COPY:
+                if row.state in tables.HAS_COPY:
                     present[row.profile] += int(row.present or 0)
                 if row.state in (FileState.WANTED.value, FileState.STALE.value, FileState.FAILED.value):
                     wanted[row.profile] += int(row.listed or 0)
@@ -162,7 +160,7 @@ class Reports:
             (and_(tried, state == FileState.PRESENT.value), "downloaded"),
             (state == FileState.WITHHELD.value, "withheld"),
             (state == FileState.FAILED.value, "failed"),
-            (and_(state == FileState.STALE.value, file.c.last_error.is_not(None)), "failed"),
+            (and_(state == FileState.STALE.value, file.c.attempts > 0), "failed"),
             (state.in_([FileState.WANTED.value, FileState.STALE.value]), "waiting"),
             else_="unchanged",
         ).label("fate")
@@ -210,14 +208,15 @@ class Reports:
             select(observation)
             .join(interest, interest.c.observation_id == observation.c.id)
             .where(interest.c.profile == profile)
-            .order_by(observation.c.t_min, observation.c.obs_id)
+            .order_by(observation.c.t_min.asc().nulls_last(), observation.c.obs_id)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
             pairs = pairs_of(connection, [row.id for row in rows])
             observations = tuple(observation_of(row) for row in connection.execute(found))
+        by_product = {row.id: row for row in rows}  # one may lie at several paths
         return Shelf(
-            products=tuple(product_of(row, list(pairs[row.id].values())) for row in rows),
+            products=tuple(product_of(row, list(pairs[key].values())) for key, row in by_product.items()),
             observations=observations,
             local={
                 row.uri: ShelfFile(Path(row.root) / row.path, FileState(row.state), row.attempted_by)
@@ -253,7 +252,7 @@ class Reports:
         product = tables.product
         query = (
             select(product.c.name)
-            .where(product.c.name.contains(part, autoescape=True))
+            .where(product.c.name.icontains(part, autoescape=True))
             .order_by(product.c.name)
             .limit(limit)
         )
@@ -281,7 +280,7 @@ def _narrowed(query: Any, asked: FileQuery) -> Any:
         arrived = select(event.c.file_id).where(
             event.c.at >= asked.arrived_since, event.c.kind.in_(("fetched", "settled"))
         )
-        query = query.where(file.c.id.in_(arrived), file.c.state.in_(_HAS_COPY))
+        query = query.where(file.c.id.in_(arrived), file.c.state.in_(tables.HAS_COPY))
     return query
 
 
@@ -338,7 +337,10 @@ def _copies(connection: Any, product_id: int) -> tuple[FileReport, ...]:
     want = tables.want
     wanted: dict[int, list[str]] = defaultdict(list)
     for row in connection.execute(
-        select(want).where(want.c.product_id == product_id).order_by(want.c.profile)
+        select(want)
+        .join(tables.file, tables.file.c.id == want.c.file_id)
+        .where(tables.file.c.product_id == product_id)
+        .order_by(want.c.profile)
     ):
         wanted[row.file_id].append(row.profile)
     rows = connection.execute(_file_query().where(tables.file.c.product_id == product_id))

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
+from jwstwatch.errors import UsageError
 from jwstwatch.store import events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
-_COPY_STATES = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
+LOT = 5000
+"""Copies that are handed out, and held in memory, at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class Roots:
         copies = (
             select(func.count())
             .select_from(file)
-            .where(file.c.root_id == root.c.id, file.c.state.in_(_COPY_STATES))
+            .where(file.c.root_id == root.c.id, _has_copy())
             .scalar_subquery()
         )
         query = select(root.c.id, root.c.uuid, root.c.path, copies.label("files")).order_by(root.c.id)
@@ -90,7 +93,12 @@ class Roots:
         return RootRecord(id=root_id, uuid=identity, path=path, files=0)
 
     def move(self, root_id: int, path: Path) -> None:
-        """The folder has another path now; its identity stays."""
+        """The folder has another path now; its identity stays. `UsageError` where another root is there."""
+        other = self.get(path)
+        if other is not None and other.id != root_id:
+            raise UsageError(
+                f"{path} is an output folder of its own already", hint="`jwstwatch root list` shows them."
+            )
         with self._database.write() as connection:
             connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(path=str(path)))
 
@@ -100,15 +108,15 @@ class Roots:
             connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(uuid=identity))
 
     def copies(self, root_id: int, *, profile: str | None = None) -> Iterator[list[Copy]]:
-        """Yield the copies below a root in path order, some thousands at a time."""
+        """Yield the copies below a root in path order (the database's), some thousands at a time."""
         file, want = tables.file, tables.want
         after = ""
         while True:
             query = (
                 select(file.c.id, file.c.product_id, file.c.path, file.c.size)
-                .where(file.c.root_id == root_id, file.c.state.in_(_COPY_STATES), file.c.path > after)
+                .where(file.c.root_id == root_id, _has_copy(), file.c.path > after)
                 .order_by(file.c.path)
-                .limit(5000)
+                .limit(LOT)
             )
             if profile is not None:
                 query = query.where(file.c.id.in_(select(want.c.file_id).where(want.c.profile == profile)))
@@ -122,23 +130,25 @@ class Roots:
             after = rows[-1].path
 
     def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> None:
-        """What the disk does not confirm is wanted again (a `gone` one cannot come back: it is only noted)."""
+        """What the disk does not confirm is wanted again; a `gone` one cannot come back: it is noted, once."""
         file = tables.file
+        gone = file.c.state == FileState.GONE.value
         with self._database.write() as connection:
             for loss in losses:
                 connection.execute(
                     update(file)
-                    .where(file.c.id == loss.file_id, file.c.state != FileState.GONE.value)
+                    .where(file.c.id == loss.file_id)
                     .values(
-                        state=FileState.WANTED.value,
-                        reason=loss.reason,
-                        revision=None,
-                        size=None,
-                        sha256=None,
-                        thumbnail=None,
-                        attempts=0,
-                        next_attempt_at=None,
-                        changed_at=now,
+                        {
+                            "state": case((gone, FileState.GONE.value), else_=FileState.WANTED.value),
+                            "reason": loss.reason,
+                            "attempts": 0,
+                            "failure_kind": None,
+                            "last_error": None,
+                            "next_attempt_at": None,
+                            "changed_at": now,
+                            **tables.NO_COPY,
+                        }
                     )
                 )
             events.record(
@@ -158,7 +168,7 @@ class Roots:
             mark_pages_due_for_files(connection, [loss.file_id for loss in losses])
 
     def forget_missing(self, root_id: int, *, present: Collection[str], now: datetime) -> int:
-        """The user accepts that copies outside of `present` are gone: they are wanted again; returns how many."""
+        """The user accepts that copies outside of `present` are lost: they are wanted again; returns how many."""
         losses = [
             Loss(file_id=copy.file_id, product_id=copy.product_id, reason="missing on disk, as accepted")
             for copies in self.copies(root_id)
@@ -167,3 +177,12 @@ class Roots:
         ]
         self.record_losses(None, losses, now=now)
         return len(losses)
+
+
+def _has_copy() -> ColumnElement[bool]:
+    """A copy is taken to be there; that one of what is gone was lost shows in its size."""
+    file = tables.file
+    return and_(
+        file.c.state.in_(tables.HAS_COPY),
+        or_(file.c.state != FileState.GONE.value, file.c.size.is_not(None)),
+    )

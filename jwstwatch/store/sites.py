@@ -19,8 +19,6 @@ from jwstwatch.store.engine import Database
 from jwstwatch.store.listings import observation_of, pairs_of, product_of
 from jwstwatch.store.pagemarks import NO_PROPOSAL
 
-_HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuePage:
@@ -162,8 +160,9 @@ class Sites:
             rows = connection.execute(query).all()
             pairs = pairs_of(connection, [row.id for row in rows])
             observations = _observations(connection, proposal)
+        by_product = {row.id: row for row in rows}  # one may lie at several paths
         return Shelf(
-            products=tuple(product_of(row, list(pairs[row.id].values())) for row in rows),
+            products=tuple(product_of(row, list(pairs[key].values())) for key, row in by_product.items()),
             observations={observation.obsid: observation for observation in observations},
             local={row.uri: (Path(row.root) / row.path, FileState(row.state)) for row in rows},
         )
@@ -187,7 +186,7 @@ def _copies_of(root_id: int, proposals: Collection[int]) -> Any:
         .select_from(file.join(product, product.c.id == file.c.product_id))
         .where(
             file.c.root_id == root_id,
-            file.c.state.in_(_HAS_COPY),
+            file.c.state.in_(tables.HAS_COPY),
             file.c.revision.is_not(None),
             product.c.proposal.in_(list(proposals)),
         )
@@ -221,7 +220,7 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
     arrivals: dict[int, Any] = {}
     for row in connection.execute(query):
         counts[row.proposal][FileState(row.state)] = row.files
-        if row.state in _HAS_COPY:
+        if row.state in tables.HAS_COPY:
             sizes[row.proposal] += int(row.bytes or 0)
             arrivals[row.proposal] = max(filter(None, (arrivals.get(row.proposal), row.last)), default=None)
     facts = _proposal_facts(connection, list(counts))
@@ -291,9 +290,9 @@ def _pictures(connection: Connection, root_id: int, proposals: Sequence[int]) ->
                 file.c.root_id == root_id,
                 product.c.proposal.in_(some),
                 file.c.thumbnail.is_not(None),
-                file.c.state.in_(_HAS_COPY),
+                file.c.state.in_(tables.HAS_COPY),
             )
-            .order_by(product.c.proposal, level.desc(), file.c.path)
+            .order_by(product.c.proposal, level.desc().nulls_last(), file.c.changed_at.desc(), file.c.path)
         )
         for row in connection.execute(query):
             found.setdefault(row.proposal, thumbnail_path(row.path))
@@ -308,7 +307,8 @@ def thumbnail_path(path: str) -> str:
 
 def _observations(connection: Connection, proposal: int) -> tuple[Observation, ...]:
     table = tables.observation
-    query = select(table).where(table.c.proposal == proposal).order_by(table.c.t_min, table.c.obs_id)
+    query = select(table).where(table.c.proposal == proposal)
+    query = query.order_by(table.c.t_min.asc().nulls_last(), table.c.obs_id)
     return tuple(observation_of(row) for row in connection.execute(query))
 
 
@@ -334,7 +334,7 @@ def _page_files(connection: Connection, root_id: int, proposal: int) -> tuple[Pa
 
 
 def _main_pairs(connection: Connection, root_id: int, proposal: int) -> dict[int, Any]:
-    """Return for each product the listing row that speaks of it best: its own observation's, lowest parent."""
+    """Return the listing row that speaks best of each product: its own observation's, lowest parent."""
     listing, product, file = tables.listing, tables.product, tables.file
     wanted = (
         select(file.c.product_id)
@@ -342,18 +342,26 @@ def _main_pairs(connection: Connection, root_id: int, proposal: int) -> dict[int
         .where(file.c.root_id == root_id, product.c.proposal == proposal)
     )
     query = (
-        select(listing)
+        select(listing, product.c.name)
+        .join(product, product.c.id == listing.c.product_id)
         .where(listing.c.product_id.in_(wanted))
         .order_by(listing.c.product_id, listing.c.parent_obsid, listing.c.obsid)
     )
     best: dict[int, Any] = {}
     for row in connection.execute(query):
-        best.setdefault(row.product_id, row)
+        other = best.setdefault(row.product_id, row)
+        if _is_own(row) and not _is_own(other):
+            best[row.product_id] = row
     return best
 
 
+def _is_own(row: Any) -> bool:
+    """The same question as `core.evidence.is_own_row`, of a row of the database."""
+    return bool(row.name.startswith(row.obs_id + "_"))
+
+
 def _page_file(row: Any, pair: Any) -> PageFile:
-    has_copy = row.state in _HAS_COPY
+    has_copy = row.state in tables.HAS_COPY
     fresh = row.cards_revision is not None and row.cards_revision == row.revision
     return PageFile(
         name=row.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -191,6 +193,14 @@ file = Table(
     Index(None, "claimed_by"),
     Index(None, "state", "next_attempt_at"),
 )
+
+HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
+"""States in which a verified copy, of whatever revision, is taken to stand at the path."""
+
+NO_COPY: Mapping[str, None] = dict.fromkeys(
+    ("revision", "size", "sha256", "modified_ns", "note", "thumbnail")
+)
+"""What a row says of its copy where there is none."""
 
 want = Table(
     "want",

@@ -38,11 +38,9 @@ class Found:
 def find(profile: Profile, archive: Archive, *, report: Reporter, now: datetime) -> Found:
     """Ask the archive what the profile's query finds now, from its floor, and select."""
     asked = asking.ask(rules.time_rules(profile), None, digest="", now=now)
-    queries, warnings = rules.queries(profile.parameters, asked)
-    for warning in warnings:
-        report.warned(warning)
     report.step("asking for observations")
-    observations = [observation for query in queries for observation in archive.observations(query)]
+    questions = rules.queries(profile.parameters, asked)
+    observations = [observation for query in questions for observation in archive.observations(query)]
     rows = _ask_for_products(profile, archive, observations, report)
     listed = products.group(rows, {observation.obsid: observation for observation in observations})
     kept = selection.select(listed, rules.selection_rules(profile.parameters)).kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from jwstwatch.archive.batching import product_batches
 from jwstwatch.config.settings import Profile
 from jwstwatch.core import asking, layout, planning, products, selection
 from jwstwatch.core.model import ListingRow
+from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.products import Product
 from jwstwatch.disk import looking
 from jwstwatch.errors import UnsafePathError
@@ -40,10 +41,7 @@ def list_and_plan(context: Context, subject: Subject) -> None:
         time_rules, memory, digest=digest, now=subject.run.started_at, full=subject.options.full
     )
     context.report.step("asking for observations")
-    queries, warnings = rules.queries(subject.profile.parameters, asked)
-    for warning in warnings:
-        context.report.warned(warning)
-    for query in queries:
+    for query in rules.queries(subject.profile.parameters, asked):
         found = context.archive.observations(query)
         context.store.listings.record_observations(
             subject.profile.name, found, now=context.now(), everything=asked.everything
@@ -108,11 +106,12 @@ def _plan(
         product_ids=[entry.id for entry in recorded.values()],
         paths=list(candidates.values()),
     )
+    spare = _spare_copies(context, subject, {recorded[uri].id for uri in candidates} - by_product.keys())
     settled = [
         (product, recorded[product.uri], known, known.path if known else candidates[product.uri])
         for product in kept
         if product.uri in candidates
-        for known in [_known_file(recorded[product.uri], candidates[product.uri], by_product, by_path)]
+        for known in [_known_file(recorded[product.uri], candidates[product.uri], by_product, by_path, spare)]
     ]
     on_disk = looking.look(subject.root.path, [path for _, _, _, path in settled])
     plan = []
@@ -129,10 +128,11 @@ def _plan(
                 (row.calib_level for row in product.rows if row.calib_level is not None), default=None
             ),
             exclusive=product.exclusive,
-            listed_size=product.size,
+            listed_size=None if subject.profile.parameters.skip_check_filesize else product.size,
         )
+        found = _believed(known, on_disk.get(path), subject.profile.parameters)
         decision = planning.plan(
-            target, known.known if known else None, on_disk.get(path), has_token=context.token is not None
+            target, known.known if known else None, found, has_token=context.token is not None
         )
         if context.token_rejected and decision.reason == planning.NO_TOKEN:
             decision = replace(decision, reason=planning.TOKEN_REJECTED)
@@ -140,11 +140,38 @@ def _plan(
     return plan
 
 
+def _spare_copies(context: Context, subject: Subject, product_ids: Collection[int]) -> dict[int, KnownFile]:
+    """Return copies in the root that nobody wants yet, such as adopted ones, as far as they are on disk."""
+    found = context.store.plans.unwanted_copies(subject.root.id, product_ids)
+    on_disk = looking.look(subject.root.path, [copy.path for copy in found.values()])
+    files = {path for path, entry in on_disk.items() if entry.kind is planning.DiskKind.FILE}
+    return {product_id: copy for product_id, copy in found.items() if copy.path in files}
+
+
+def _believed(
+    known: KnownFile | None, found: planning.OnDisk | None, parameters: Parameters
+) -> planning.OnDisk | None:
+    """Return what counts as found: the state is believed where the user said not to look, or to compare."""
+    if known is None or known.known.size is None:
+        return found
+    there = found is not None and found.kind is planning.DiskKind.FILE
+    if parameters.skip_check_if_outfile_exists or (parameters.skip_check_filesize and there):
+        return planning.OnDisk(planning.DiskKind.FILE, known.known.size)
+    return found
+
+
 def _known_file(
-    entry: RecordedProduct, candidate: str, by_product: dict[int, KnownFile], by_path: dict[str, KnownFile]
+    entry: RecordedProduct,
+    candidate: str,
+    by_product: dict[int, KnownFile],
+    by_path: dict[str, KnownFile],
+    spare: dict[int, KnownFile],
 ) -> KnownFile | None:
-    """A path is decided once: what this profile has already stays where it is."""
-    return by_product.get(entry.id) or by_path.get(candidate)
+    """A path is decided once: what this profile has stays where it is, and so does what nobody wanted yet."""
+    here = by_path.get(candidate)
+    if entry.id in by_product:
+        return by_product[entry.id]
+    return here if here is not None and here.product_id == entry.id else spare.get(entry.id, here)
 
 
 def _plan_row(

@@ -108,8 +108,7 @@ def _due_pages(context: Context, root: RootRecord, styles: Mapping[int, _Style])
     for proposal, (page, changed, digest) in context.store.sites.pages(root.id).items():
         if proposal not in styles:
             continue
-        written = (root.path / proposal_folder(proposal) / "index.html").is_file()
-        if changed or not written or digest != styles[proposal].digest:
+        if changed or not _has_page(root, proposal) or digest != styles[proposal].digest:
             due.append(page)
     return due
 
@@ -184,7 +183,9 @@ def _write(context: Context, root: RootRecord, due: Sequence[DuePage], styles: M
     from jwstwatch.pages.publishing import publish as publish_site
 
     sites = context.store.sites
-    index = tuple(line for line in sites.index(root.id) if line.proposal in styles)
+    index = tuple(
+        line for line in sites.index(root.id) if line.proposal in styles or _has_page(root, line.proposal)
+    )
     written = 0
     for page in due:
         view = sites.proposal(root.id, page.proposal, styles[page.proposal].settings)
@@ -195,6 +196,11 @@ def _write(context: Context, root: RootRecord, due: Sequence[DuePage], styles: M
     if not due:
         written += len(publish_site(SiteView(root=root.path, proposals=(), index=index)).written)
     return written
+
+
+def _has_page(root: RootRecord, proposal: int) -> bool:
+    """A page that a one-off query left stays in the index, although no profile keeps it up any more."""
+    return (root.path / proposal_folder(proposal) / "index.html").is_file()
 
 
 def _write_product_table(context: Context, root: RootRecord, proposal: int) -> bool:

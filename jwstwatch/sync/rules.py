@@ -95,9 +95,9 @@ def batch_limit(profile: Profile) -> int | None:
     return profile.parameters.Nobs_per_batch
 
 
-def queries(parameters: Parameters, asking: Asking) -> tuple[list[ObservationQuery], tuple[str, ...]]:
-    """Return the questions of one run, and warnings about observing modes."""
-    patterns, warnings = instrument_patterns(parameters.instrument, parameters.obsmode)
+def queries(parameters: Parameters, asking: Asking) -> list[ObservationQuery]:
+    """Return the questions of one run; about observing modes the configuration has warned already."""
+    patterns, _ = instrument_patterns(parameters.instrument, parameters.obsmode)
     proposals = tuple(choice.proposal for choice in parameters.propID)
     query = ObservationQuery(
         instrument_patterns=patterns,
@@ -106,7 +106,7 @@ def queries(parameters: Parameters, asking: Asking) -> tuple[list[ObservationQue
         # What is planned is shown for proposals; no time window would find it.
         planned=bool(proposals) and asking.from_floor,
     )
-    return [query], warnings
+    return [query]
 
 
 def query_digest(profile: Profile) -> str:

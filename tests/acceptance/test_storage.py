@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,10 @@ def test_an_output_folder_that_cannot_be_made(world: World, apart: Sequence[str]
     assert_told(ended, 7, str(world.root), "is read-only")
 
 
-def test_a_full_disk_and_what_it_leaves(tmp_path: Path, apart: Sequence[str], now: object) -> None:
+def test_a_full_disk_and_what_it_leaves(tmp_path: Path, apart: Sequence[str], now: datetime) -> None:
     catalogue = scaled_catalogue(
         observations=12,
-        now=now,  # type: ignore[arg-type]
+        now=now,
         sizes=(40_000, 80_000),
     )
     with ArchiveServer(catalogue) as server:

@@ -154,6 +154,10 @@ class World:
         with contextlib.closing(sqlite3.connect(self.state, timeout=PATIENCE)) as connection:
             return connection.execute(query, values).fetchall()
 
+    def ask_if_there(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the state, which may not have been made yet."""
+        return self.ask(query) if self.state.exists() else []
+
     def file_rows(self) -> dict[str, tuple[Any, ...]]:
         """What the state says of every file, by relative path: state, size, SHA-256, revision."""
         rows = self.ask("SELECT path, state, size, sha256, revision FROM file")
