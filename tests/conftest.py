@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("jwstwatch", deadline=None)
+settings.load_profile("jwstwatch")
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -32,12 +32,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     """Run the typed query as a profile of its own, from its floor, and show what is there now."""
     from jwstwatch.core.model import Trigger
     from jwstwatch.sync import story, tabling
+    from jwstwatch.sync.asking_once import require_anything
     from jwstwatch.sync.context import Options
 
     one_off.settle_format(arguments)
     settings = session.load_settings(arguments, one_off=True)
     profile = named(one_off.typed_profile(arguments, settings), now=datetime.now(UTC))
-    one_off.require_anything(profile)
+    require_anything(profile)
     tabling.check_columns(profile)
     if profile.parameters.skipdownload:
         return query.run(arguments)

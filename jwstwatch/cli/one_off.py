@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, profile_options
-from jwstwatch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from jwstwatch.config import Profile, Settings
@@ -92,13 +91,3 @@ def _cell_width() -> int | None:
     if not sys.stdout.isatty():
         return None
     return max(12, shutil.get_terminal_size().columns // 4)
-
-
-def require_anything(profile: Profile) -> None:
-    """Refuse a query that nothing narrows: that is the whole archive."""
-    parameters = profile.parameters
-    if not parameters.propID and parameters.lookbacktime == 0 and not parameters.date_select:
-        raise ConfigurationError(
-            "the query asks for everything there is",
-            hint="Narrow it with --propID, --lookbacktime or --date_select.",
-        )

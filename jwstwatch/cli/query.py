@@ -19,12 +19,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Ask, select, and print the three tables."""
     from jwstwatch.sync import tabling
-    from jwstwatch.sync.asking_once import find
+    from jwstwatch.sync.asking_once import find, require_anything
 
     one_off.settle_format(arguments)
     settings = session.load_settings(arguments, one_off=True)
     profile = one_off.typed_profile(arguments, settings)
-    one_off.require_anything(profile)
+    require_anything(profile)
     tabling.check_columns(profile)
     token = session.find_token(settings, arguments.token)
     with session.stoppable() as stopper, progress.reporter(quiet=arguments.json) as report:

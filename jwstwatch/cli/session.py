@@ -47,13 +47,11 @@ def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bo
 
     Whoever only looks changes nothing: a state that was never used is an empty one to them.
     """
-    from jwstwatch.store.engine import parse_url, sqlite_path
-    from jwstwatch.store.store import open_store
+    from jwstwatch.store.store import open_store, open_to_look
 
-    path = sqlite_path(parse_url(settings.state_url))
-    if not upgrade and path is not None and not path.exists():
-        return open_store("sqlite://", upgrade=True)
-    return open_store(settings.state_url, upgrade=upgrade, allow_network_state=arguments.allow_network_state)
+    if not upgrade:
+        return open_to_look(settings.state_url, allow_network_state=arguments.allow_network_state)
+    return open_store(settings.state_url, upgrade=True, allow_network_state=arguments.allow_network_state)
 
 
 def find_token(settings: Settings, typed: str | None = None) -> Token | None:

@@ -46,5 +46,6 @@ def next_attempt(failure: Failure, *, attempts: int, now: datetime) -> datetime:
     if failure.kind in (FailureKind.MISSING, FailureKind.REFUSED):
         delay = max(delay, timedelta(hours=1))
     if failure.retry_after is not None:
-        delay = max(delay, timedelta(seconds=min(failure.retry_after, LONGEST_DELAY.total_seconds())))
+        asked = min(max(failure.retry_after, 0.0), LONGEST_DELAY.total_seconds())
+        delay = max(delay, timedelta(seconds=asked))
     return now + delay

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,8 @@ def take(folder: Path, *, say: Callable[[str], None], verbose: int = 0) -> ExitC
             f"{folder} is there and is not a demo's", hint="Name an empty folder: jwstwatch demo --keep DIR"
         )
     say(f"An archive in a box: five proposals, all five instruments, on this machine alone.\n({folder})")
+    # The archive makes its files with astropy, which warns about folders for settings that nobody uses.
+    warnings.filterwarnings("ignore", message="XDG_[A-Z]+_HOME is set to")
     with ArchiveServer(demo_catalogue(now=datetime.now(UTC))) as server:
         content = CONFIGURATION.format(folder=folder, server=server.url)
         write_atomically(configuration, content.encode())

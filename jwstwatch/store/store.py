@@ -59,3 +59,13 @@ def open_store(
         database.close()
         raise
     return Store(database)
+
+
+def open_to_look(url: str, *, allow_network_state: bool = False) -> Store:
+    """Open the state at `url` for somebody who only looks: one that was never used is an empty one to them."""
+    from jwstwatch.store.engine import parse_url, sqlite_path
+
+    path = sqlite_path(parse_url(url))
+    if path is not None and not path.exists():
+        return open_store("sqlite://", upgrade=True)
+    return open_store(url, upgrade=False, allow_network_state=allow_network_state)

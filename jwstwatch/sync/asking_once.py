@@ -15,7 +15,7 @@ from jwstwatch.core.model import ListingRow, Observation
 from jwstwatch.core.planning import DiskKind
 from jwstwatch.core.products import Product
 from jwstwatch.disk.looking import look
-from jwstwatch.errors import UnsafePathError
+from jwstwatch.errors import ConfigurationError, UnsafePathError
 from jwstwatch.sync import rules
 from jwstwatch.sync.context import Reporter
 from jwstwatch.tables.columns import DownloadCode, LocalFile
@@ -33,6 +33,16 @@ class Found:
     def by_obsid(self) -> dict[int, Observation]:
         """The observations by their CAOM number."""
         return {observation.obsid: observation for observation in self.observations}
+
+
+def require_anything(profile: Profile) -> None:
+    """Refuse a query that nothing narrows (`ConfigurationError`): that is the whole archive."""
+    parameters = profile.parameters
+    if not parameters.propID and parameters.lookbacktime == 0 and not parameters.date_select:
+        raise ConfigurationError(
+            "the query asks for everything there is",
+            hint="Narrow it with propID, lookbacktime or date_select.",
+        )
 
 
 def find(profile: Profile, archive: Archive, *, report: Reporter, now: datetime) -> Found:

@@ -1,4 +1,4 @@
-"""Tables as text of fixed width, CSV, ECSV and JSON values.
+"""Tables as text of fixed width, CSV, ECSV, JSON values and astropy tables.
 
 A missing value is `NaN` in the text table (pandas and astropy both take it as not-a-number in a column of
 numbers, pandas in a column of words too) and empty in CSV and ECSV. In the text table, where blanks separate
@@ -12,8 +12,12 @@ import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from jwstwatch.tables.columns import UNITS, Cell
+
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 MISSING = "NaN"
 
@@ -53,6 +57,13 @@ def to_csv(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> str:
 
 def to_ecsv(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> str:
     """Write the ECSV form that astropy reads back with types, units and masked missing values."""
+    buffer = io.StringIO()
+    to_table(rows, columns).write(buffer, format="ascii.ecsv")
+    return buffer.getvalue()
+
+
+def to_table(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Table:
+    """Return an `astropy.table.Table` with units, in which missing values are masked."""
     from astropy.table import MaskedColumn, Table
 
     table = Table()
@@ -65,9 +76,7 @@ def to_ecsv(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> str:
             dtype=kind,
             unit=UNITS.get(column),
         )
-    buffer = io.StringIO()
-    table.write(buffer, format="ascii.ecsv")
-    return buffer.getvalue()
+    return table
 
 
 def to_json_rows(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> list[dict[str, Cell]]:

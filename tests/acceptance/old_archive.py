@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -79,6 +80,7 @@ class OldArchive:
         days: float = 0.0,
         exposure: int = 1,
         coronagraph: bool = False,
+        exclusive: bool = False,
         files: Sequence[str] = FILES,
     ) -> None:
         """Add exposures that started at `start`, or so many days ago."""
@@ -87,6 +89,7 @@ class OldArchive:
             observation = self._observation(
                 proposal, obsnum, detector, start=began, exposure=exposure, coronagraph=coronagraph
             )
+            observation = replace(observation, exclusive=exclusive)
             size = 5760 + 2880 * (observation.obsid % 3)
             self.catalogue.add(observation, [_product(observation, ending, size) for ending in files])
 
@@ -147,6 +150,7 @@ def old_catalogue(now: datetime) -> Catalogue:
     archive.add(1138, 7, ("nrcb1",), days=0.4)
     archive.add(1409, 3, ("nrca1", "nrca2"), days=1.5)
     archive.add(1409, 3, ("nrca1",), days=6, exposure=2)
+    archive.add(1409, 3, ("nrcb1",), start=day("2022-06-07T04:00:00"), exposure=9)
     archive.add(1409, 5, ("nrca1",), days=0.5)
     archive.add(1409, 103, ("nrcb1",), days=0.6)
     for number, start in enumerate(

@@ -1,15 +1,20 @@
-"""Each test gets a state of its own: once in an SQLite file, once in a real PostgreSQL database."""
+"""Each test gets an empty state: once in an SQLite file, once in a real PostgreSQL database.
+
+The two states are made once for the session and emptied before each test: making one takes longer than most
+tests, and an engine that is kept need not compile its statements again. A test that changes the schema, or
+needs a state that nobody has touched, takes `own_url` or `empty_url`.
+"""
 
 from __future__ import annotations
 
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, text
 
 from jwstwatch.store import migrate
 from jwstwatch.store.engine import Database, open_database
@@ -19,12 +24,13 @@ from tests.store.desk import Desk
 from tests.store.postgres import Server, find_binaries, running
 
 SQLITE = "sqlite"
-POSTGRES = "postgresql"
-BOTH = [SQLITE, pytest.param(POSTGRES, marks=pytest.mark.postgres)]
+POSTGRES = pytest.param("postgresql", marks=pytest.mark.postgres)
+BOTH = [SQLITE, POSTGRES]
 
-SHARED = "state"
-"""The migrated database of the server that the tests use one after the other: making one takes too long."""
-
+_END_WHAT_IS_LEFT = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+)
 _numbers = itertools.count(1)
 
 
@@ -38,23 +44,27 @@ def server() -> Iterator[Server]:
             pytest.fail(f"CI must prove the state on PostgreSQL, and {missing}")
         pytest.skip(missing)
     with running(binaries) as server:
-        server.execute(f"CREATE DATABASE {SHARED}")
-        _migrate(server.url(SHARED))
         yield server
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite state that nothing was written to yet."""
-    path = tmp_path_factory.mktemp("migrated") / "state.db"
-    _migrate(f"sqlite:///{path}")
-    return path
+def sqlite_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A migrated state in an SQLite file."""
+    yield from _migrated(f"sqlite:///{tmp_path_factory.mktemp('state') / 'state.db'}")
 
 
-def _migrate(url: str) -> None:
+@pytest.fixture(scope="session")
+def postgres_state(server: Server) -> Iterator[Database]:
+    """A migrated state in a PostgreSQL database."""
+    server.execute("CREATE DATABASE state")
+    yield from _migrated(server.url("state"))
+
+
+def _migrated(url: str) -> Iterator[Database]:
     database = open_database(url)
     try:
         migrate.upgrade(database)
+        yield database
     finally:
         database.close()
 
@@ -66,23 +76,34 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a state with the schema of today, and nothing in it."""
-    if backend == SQLITE:
-        path = tmp_path / "state.db"
-        shutil.copy(request.getfixturevalue("migrated_file"), path)
-        yield f"sqlite:///{path}"
-    else:
-        server: Server = request.getfixturevalue("server")
-        server.clear(SHARED, tables=[table.name for table in reversed(metadata.sorted_tables)])
-        yield server.url(SHARED)
+def database(backend: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A state with the schema of today, and nothing in it."""
+    database: Database = request.getfixturevalue("sqlite_state" if backend == SQLITE else "postgres_state")
+    with database.engine.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(_END_WHAT_IS_LEFT)
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(delete(table))
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def own_url(empty_url: str) -> str:
-    """The URL of a state whose schema the test may change: no later test gets it."""
-    _migrate(empty_url)
-    return empty_url
+def url(database: Database) -> str:
+    """The URL of that state, for other engines and other processes."""
+    return database.engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    """That state, open."""
+    return Store(database)
+
+
+@pytest.fixture
+def desk(store: Store, tmp_path: Path) -> Desk:
+    """The state with a profile, a root and a run in progress."""
+    return Desk.set_up(store, tmp_path / "data")
 
 
 @pytest.fixture
@@ -99,26 +120,21 @@ def empty_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> I
 
 
 @pytest.fixture
-def open_at() -> Iterator[Callable[[str], Database]]:
+def own_url(empty_url: str) -> str:
+    """The URL of a state whose schema the test may change: no later test gets it."""
+    for _ in _migrated(empty_url):
+        pass
+    return empty_url
+
+
+@pytest.fixture
+def open_at() -> Iterator[Callable[..., Database]]:
     """Open databases that are closed after the test."""
     with ExitStack() as stack:
 
         def opened(url: str, **options: float) -> Database:
-            database = open_database(url, **options)
+            database = open_database(url, **options)  # type: ignore[arg-type]
             stack.callback(database.close)
             return database
 
         yield opened
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    """An open state."""
-    with Store(open_database(url)) as store:
-        yield store
-
-
-@pytest.fixture
-def desk(store: Store, tmp_path: Path) -> Desk:
-    """The state with a profile, a root and a run in progress."""
-    return Desk.set_up(store, tmp_path / "data")

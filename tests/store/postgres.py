@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,23 +32,14 @@ class Server:
         """Return the URL of one of its databases."""
         return f"postgresql+psycopg://{ROLE}@127.0.0.1:{self.port}/{database}"
 
-    def execute(self, statement: str, *, database: str = "postgres") -> None:
+    def execute(self, statement: str) -> None:
         """Run one statement outside of any transaction, as CREATE DATABASE wants it."""
         import psycopg
 
         with psycopg.connect(
-            host="127.0.0.1", port=self.port, user=ROLE, dbname=database, autocommit=True
+            host="127.0.0.1", port=self.port, user=ROLE, dbname="postgres", autocommit=True
         ) as connection:
             connection.execute(statement.encode())
-
-    def clear(self, database: str, *, tables: Sequence[str]) -> None:
-        """End what a test left connected, and empty these tables in their order."""
-        self.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            database=database,
-        )
-        self.execute("; ".join(f'DELETE FROM "{table}"' for table in tables), database=database)
 
 
 def find_binaries() -> Path | None:

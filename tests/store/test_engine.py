@@ -27,7 +27,7 @@ from tests.store.desk import NOW, PROFILE
 Open = Callable[..., Database]
 
 only_sqlite = pytest.mark.parametrize("backend", [SQLITE])
-only_postgres = pytest.mark.parametrize("backend", [pytest.param(POSTGRES, marks=pytest.mark.postgres)])
+only_postgres = pytest.mark.parametrize("backend", [POSTGRES])
 
 ROOT = {"uuid": "u", "path": "/data", "created_at": NOW}
 

@@ -24,7 +24,7 @@ from jwstwatch.store.engine import Database, sqlite_path
 from jwstwatch.store.locks import exclusive
 from jwstwatch.store.store import open_store
 from tests.conftest import PROJECT
-from tests.store.conftest import SQLITE
+from tests.store.conftest import POSTGRES, SQLITE
 from tests.store.desk import NOW, PROFILE, Desk, file_names
 
 Open = Callable[..., Database]
@@ -73,7 +73,7 @@ def test_the_migrations_and_the_models_agree_on_what_alembic_does_not_compare(
     assert describe(open_at(url).engine) == describe(made)
 
 
-@pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.mark.parametrize("backend", [POSTGRES])
 def test_the_migrations_and_the_models_agree_on_postgresql_too(
     url: str, empty_url: str, open_at: Open
 ) -> None:
@@ -268,7 +268,7 @@ def test_of_two_processes_that_upgrade_at_once_one_does_it_and_none_breaks_it(
             stdout=subprocess.PIPE,
             text=True,
         )
-        for _ in range(3)
+        for _ in range(2)
     ]
     for child in children:
         assert child.stdout is not None

@@ -1,0 +1,158 @@
+"""What the program loads before it does anything, and how it ends when it is told to, or nobody listens."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jwstwatch.demo.server import ArchiveServer, Fault, FaultKind
+from tests.acceptance.world import World, finish, stop, wait_until
+
+HEAVY = {
+    "astropy",
+    "astroquery",
+    "numpy",
+    "PIL",
+    "sqlalchemy",
+    "keyring",
+    "requests",
+    "alembic",
+    "jinja2",
+    "rich",
+}
+COMMANDS = (
+    "run-now", "status", "query", "download", "files", "why", "root", "config", "daemon", "demo"
+)  # fmt: skip
+
+LOADED = """
+import sys
+from jwstwatch.cli.main import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code or 0
+heavy = {name.partition(".")[0] for name in sys.modules}
+print("LOADED", *sorted(heavy), file=sys.stderr)
+raise SystemExit(int(code))
+"""
+
+
+def loaded(world: World, *words: str) -> set[str]:
+    """Run a command and return the packages that it imported."""
+    ended = finish(world.start(*words, program=("-c", LOADED)))
+    assert ended.code == 0, ended.err
+    line = next(line for line in ended.err.splitlines() if line.startswith("LOADED "))
+    return set(line.split()[1:])
+
+
+def test_help_loads_nothing_heavy(world: World) -> None:
+    world.configuration.unlink()
+    assert not loaded(world, "--help") & HEAVY
+    assert not loaded(world, "--version") & HEAVY
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_loads_nothing_heavy_and_has_an_example(world: World, command: str) -> None:
+    assert not loaded(world, command, "--help") & HEAVY
+    ended = world.run(command, "--help")
+    assert "Example" in ended.out
+    assert f"jwstwatch {command}" in ended.out
+
+
+def test_status_loads_no_astronomy(synced: World) -> None:
+    assert not loaded(synced, "status", "--json") & {"astropy", "astroquery", "numpy", "PIL", "jinja2"}
+
+
+def test_why_loads_no_astronomy(synced: World) -> None:
+    name = next(iter(synced.files())).rpartition("/")[2]
+    assert not loaded(synced, "why", name) & {"astropy", "astroquery", "numpy", "PIL", "jinja2"}
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_good_order(
+    world: World, archive: ArchiveServer, number: int, code: int
+) -> None:
+    archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*.fits", rate=500, times=None))
+    process = world.start("run-now")
+    wait_until(lambda: len(archive.requests.downloads("*.fits")) >= 2, "files are in transfer")
+    ended = stop(process, number, timeout=10)
+    assert ended.code == code
+    assert "watch: cancelled" in ended.out
+    assert "The next run goes on from here" in ended.err
+    assert "Traceback" not in ended.err
+    assert world.ask("SELECT outcome FROM run") == [("cancelled",)]
+
+
+def test_a_signal_while_the_archive_thinks_ends_the_run_too(world: World, archive: ArchiveServer) -> None:
+    archive.faults.add(Fault(kind=FaultKind.EXECUTING, service="Mast.Caom.Filtered*", times=None))
+    process = world.start("run-now", "--json")
+    wait_until(lambda: len(archive.requests.queries("Mast.Caom.Filtered*")) >= 2, "it asks")
+    ended = stop(process, signal.SIGTERM, timeout=10)
+    assert ended.code == 143
+    assert ended.runs[0]["outcome"] == "cancelled"
+
+
+def piped(world: World, words: list[str], *, both: bool = False) -> tuple[int, str, str]:
+    """Run a command into a reader that closes after one line, as `head -1` does."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jwstwatch", *words],
+        cwd=world.folder,
+        env=world.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if both else subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    process.stdout.close()
+    said = process.stderr.read() if process.stderr is not None else ""
+    if process.stderr is not None:
+        process.stderr.close()
+    return process.wait(timeout=60), line, said
+
+
+@pytest.mark.parametrize("words", [["--help"], ["query", "--help"], ["query", "--propID", "9001", "--json"]])
+def test_a_reader_who_has_seen_enough_is_no_error(world: World, words: list[str]) -> None:
+    code, line, said = piped(world, words)
+    assert code == 0
+    assert line
+    assert "BrokenPipe" not in said
+    assert "Traceback" not in said
+
+
+def test_a_reader_who_closes_before_anything_was_said_is_no_error(synced: World) -> None:
+    script = f'"{sys.executable}" -m jwstwatch status | true; echo "${{PIPESTATUS[0]}}"'
+    ended = subprocess.run(
+        ["bash", "-c", script], cwd=synced.folder, env=synced.environment, capture_output=True, text=True
+    )
+    assert ended.stdout.strip() == "0"
+    assert ended.stderr == ""
+
+
+def test_a_run_goes_on_when_nobody_reads_its_progress(world: World, archive: ArchiveServer) -> None:
+    code, line, _ = piped(world, ["run-now"], both=True)
+    assert "running" in line
+    assert code == 0
+    assert len(world.files()) == 12
+    assert world.ask("SELECT outcome FROM run") == [("complete",)]
+
+
+def test_a_user_without_a_home_can_run_it(world: World, tmp_path: Path) -> None:
+    nowhere = {name: "" for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
+    (run,) = world.run_now(environment=nowhere | {"HOME": str(tmp_path / "missing")})
+    assert run["downloaded"] == 12
+    assert not (tmp_path / "missing").exists()
+
+
+def test_times_do_not_depend_on_the_time_zone_of_the_machine(synced: World) -> None:
+    before = synced.run("status", "--json").json
+    elsewhere = synced.run("status", "--json", environment={"TZ": "Pacific/Kiritimati"}).json
+    assert elsewhere["profiles"] == before["profiles"]
+    assert time.tzname
