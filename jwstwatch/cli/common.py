@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-_ABBREVIATED = ("--co", "--con", "--conf", "--confi")
-# To argparse they are ambiguous, although both options are the same.
-
 CONFIG_FLAGS = ("-c", "--config", "--configfile")
+# argparse would take them for ambiguous, although both options are the same.
+_ABBREVIATED = ("--co", "--con", "--conf", "--confi")
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import one_off, output, progress, query, session
@@ -16,6 +18,8 @@ from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
     from jwstwatch.config import Profile
+    from jwstwatch.store.runs import RunRecord
+    from jwstwatch.sync.context import Reporter
 
 EXAMPLE = "jwstwatch download --propID 1138 --obsnums 4 --filetypes jpg fits -w"
 
@@ -41,9 +45,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     require_anything(profile)
     tabling.check_columns(profile)
     if profile.parameters.skipdownload:
-        return query.run(arguments)
-    # Whoever types it wants it now: what failed a moment ago as well.
-    options = Options(full=True, force=True, confirm=_confirm if arguments.ask else None)
+        return query.show(profile, settings, arguments)
     with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
         with progress.reporter(quiet=arguments.json) as report:
             context = session.make_context(
@@ -54,22 +56,34 @@ def run(arguments: argparse.Namespace) -> ExitCode:
                 profiles={**settings.profiles, profile.name: profile},
                 typed_token=arguments.token,
             )
+            confirm = partial(_confirm, report) if arguments.ask else None
+            # Whoever types it wants it now: what failed a moment ago as well.
+            options = Options(full=True, force=True, confirm=confirm)
             result = story.run(profile, context=context, trigger=Trigger.ONE_OFF, options=options)
         found = tabling.in_hand(context, profile, run_id=result.record.id)
         if arguments.json:
             output.print_json({"runs": [run_document(result.record)]})
         else:
             one_off.print_tables(profile, found, arguments)
-            say(result.record)
+            _say(result.record, arguments)
         one_off.save_tables(profile, found, arguments.format)
         return stopper.exit_code or result.exit_code
 
 
-def _confirm(files: int, size: int) -> bool:
+def _say(record: RunRecord, arguments: argparse.Namespace) -> None:
+    """Tell what the run did; a table for a program is to be the only thing on standard output."""
+    alone = arguments.table or arguments.format != "text"
+    with contextlib.redirect_stdout(sys.stderr if alone else sys.stdout):
+        say(record)
+
+
+def _confirm(report: Reporter, files: int, size: int) -> bool:
     """Ask the person at the terminal; where there is none, nobody is asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    print(f"Fetch {files} files, {output.size(size)}? [y/n] ", end="", file=sys.stderr, flush=True)
+    # A step ends the bars, which would paint over the question.
+    report.step(f"{files} file{'' if files == 1 else 's'} to fetch, {output.size(size)}")
+    print("Fetch? [y/n] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import os
 import sys
@@ -37,10 +36,27 @@ _PROGRAM = "jwstwatch"
 
 def run() -> NoReturn:
     """Run the program and end the process with its exit code."""
-    code = main(sys.argv[1:])
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
-    raise SystemExit(int(code))
+    _open_closed_streams()
+    try:
+        raise SystemExit(int(main(sys.argv[1:])))
+    finally:
+        _let_go_of_readers()
+
+
+def _open_closed_streams() -> None:
+    """A closed standard stream (`>&-`) must neither be missed nor lend its number to the state's file."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for good
+
+
+def _let_go_of_readers() -> None:
+    """What nobody reads any more must not be tried again, and told as an error, when the process ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main(words: Sequence[str]) -> ExitCode:
@@ -52,10 +68,9 @@ def main(words: Sequence[str]) -> ExitCode:
     output.prepare(arguments)
     try:
         code: ExitCode = arguments.module.run(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except JwstwatchError as error:
         return _tell(error, arguments)

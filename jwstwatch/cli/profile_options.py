@@ -28,9 +28,8 @@ _TITLES: Final = {
     Group.PAGES: "web pages",
 }
 
-_ABBREVIATED: Final = {"filetypes": "--f", "jpg_separate_subdir": "--j"}
-_TOKEN_ABBREVIATED: Final = "--t"
-# Options of jwst_mast_query that are not the only ones with that letter here.
+# Options of jwst_mast_query that here are not the only ones with that letter.
+_ABBREVIATED: Final = {"filetypes": "--f", "jpg_separate_subdir": "--j", "token": "--t"}
 
 
 def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ONE_OFF_GROUPS) -> None:
@@ -47,7 +46,7 @@ def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ON
         "$MAST_API_TOKEN is better)",
     )
     parser.add_argument(
-        _TOKEN_ABBREVIATED, dest="token", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        _ABBREVIATED["token"], dest="token", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument(
         "--login", dest=_REFUSED, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS

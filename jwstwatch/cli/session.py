@@ -13,7 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output
-from jwstwatch.errors import ConfigurationError, ExitCode
+from jwstwatch.errors import CancelledError, ConfigurationError, ExitCode
 
 if TYPE_CHECKING:
     from jwstwatch.archive.protocol import Archive
@@ -124,11 +124,14 @@ class Stopper:
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[Stopper]:
-    """Yield a `Stopper` that hears signals until the block ends."""
+    """Yield a `Stopper` that hears signals until the block ends; one that ends it decides the exit code."""
     stopper = Stopper()
     before = {number: signal.signal(number, stopper.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopper
+    except CancelledError as error:
+        error.exit_code = stopper.exit_code or error.exit_code
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

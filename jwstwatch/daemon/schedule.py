@@ -36,17 +36,17 @@ def next_run(parameters: Parameters, *, last_started_at: datetime | None, now: d
 
 def cron_trigger(parameters: Parameters) -> Any:
     """Return APScheduler's trigger for a profile's `cron` in its time zone."""
+    from apscheduler.triggers.combining import OrTrigger
     from apscheduler.triggers.cron import CronTrigger
 
     minute, hour, day, month, weekday = (parameters.cron or "").split()
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        day_of_week=_weekdays(weekday),
-        timezone=ZoneInfo(parameters.timezone),
-    )
+    days = [{"day": day, "day_of_week": _weekdays(weekday)}]
+    if not day.startswith("*") and not weekday.startswith("*"):
+        # As in a crontab: where both are restricted, either will do.
+        days = [{"day": day}, {"day_of_week": _weekdays(weekday)}]
+    zone = ZoneInfo(parameters.timezone)
+    triggers = [CronTrigger(minute=minute, hour=hour, month=month, timezone=zone, **each) for each in days]
+    return triggers[0] if len(triggers) == 1 else OrTrigger(triggers)
 
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")

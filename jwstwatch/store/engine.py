@@ -150,7 +150,7 @@ def _prepare_file(path: Path, *, allow_network_state: bool) -> None:
     except OSError as error:
         raise StorageError(
             f"the state {path} cannot be made: {error.strerror}",
-            hint="Check the folder's owner and modes, or name another file with `state:` or $JWSTWATCH_STATE.",
+            hint="Check the folder's owner and modes, or name another file (`state:`, $JWSTWATCH_STATE).",
         ) from error
 
 

@@ -336,7 +336,7 @@ def _update_product(
 
 
 def _still_stated(row: Row[Any], product: Product, pairs: Mapping[tuple[int, int], Row[Any]]) -> bool:
-    """Some listing row states the product's size as before: others that always stated another do not count."""
+    """Some row states the product's size as before: one that always stated another does not count."""
     sizes = {key: pair.size for key, pair in pairs.items() if pair.revision == row.revision}
     sizes.update({(r.parent_obsid, r.obsid): r.size for r in product.rows if r.size is not None})
     return row.size is not None and row.size in sizes.values()

@@ -71,7 +71,7 @@ def _take(handle: int) -> bool:
 
 
 def holder(database: Database, purpose: str) -> dict[str, object]:
-    """Return who holds the lock for `purpose`: running, pid, since, version (None where nobody, or unknown)."""
+    """Return who holds the lock for `purpose`: running, pid, since, version (None where not known)."""
     nobody: dict[str, object] = {"running": False, "pid": None, "since": None, "version": None}
     path = sqlite_path(database.engine.url)
     if path is None:

@@ -91,9 +91,11 @@ def _copy(database: Database) -> Path | None:
     copy = path.with_name(f"{path.name}.{current_revision(database)}.{stamp}.bak")
     try:
         os.close(os.open(copy, os.O_WRONLY | os.O_CREAT, STATE_MODE))
-        with contextlib.closing(sqlite3.connect(path)) as source:
-            with contextlib.closing(sqlite3.connect(copy)) as target:
-                source.backup(target)
+        with (
+            contextlib.closing(sqlite3.connect(path)) as source,
+            contextlib.closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
     except (sqlite3.Error, OSError) as error:
         copy.unlink(missing_ok=True)
         raise StorageError(

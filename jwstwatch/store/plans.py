@@ -305,7 +305,10 @@ def _event(file_id: int, row: PlanRow, run_id: int | None) -> events.Event | Non
 def _unwant(
     connection: Connection, profile: str, product_ids: Collection[int], *, outside: int | None = None
 ) -> None:
-    """The profile wants these no longer (`outside`: but in this root); copies stay, flagged where nobody does."""
+    """The profile wants these no longer (`outside`: but in this root): copies stay, and are flagged.
+
+    The flag is for those that no other profile wants.
+    """
     file, want = tables.file, tables.want
     for ids in bulk.chunks(product_ids):
         dropped = delete(want).where(want.c.profile == profile, want.c.product_id.in_(ids))

@@ -130,7 +130,7 @@ class Roots:
             after = rows[-1].path
 
     def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> None:
-        """What the disk does not confirm is wanted again; a `gone` one cannot come back: it is noted, once."""
+        """What the disk does not confirm is wanted again; a `gone` one cannot come back and is noted once."""
         file = tables.file
         gone = file.c.state == FileState.GONE.value
         with self._database.write() as connection:
@@ -168,7 +168,7 @@ class Roots:
             mark_pages_due_for_files(connection, [loss.file_id for loss in losses])
 
     def forget_missing(self, root_id: int, *, present: Collection[str], now: datetime) -> int:
-        """The user accepts that copies outside of `present` are lost: they are wanted again; returns how many."""
+        """The user accepts that copies outside of `present` are lost: wanted again; returns how many."""
         losses = [
             Loss(file_id=copy.file_id, product_id=copy.product_id, reason="missing on disk, as accepted")
             for copies in self.copies(root_id)

@@ -54,7 +54,7 @@ class Sites:
         self._database = database
 
     def pages(self, root_id: int) -> dict[int, tuple[DuePage, bool, str]]:
-        """Return every proposal with files in the root: (page, whether it is due, digest it was written with)."""
+        """Return every proposal with files in the root: (page, is it due, digest it was written with)."""
         page = tables.page
         query = (
             select(page)
@@ -117,7 +117,7 @@ class Sites:
             bulk.upsert(connection, tables.keywords, list(rows.values()))
 
     def jpegs(self, root_id: int, proposals: Collection[int]) -> list[tuple[UnreadFile, str | None]]:
-        """Return the previews with a copy, each with what its thumbnail was made from (None: there is none)."""
+        """Return the previews with a copy, each with what its thumbnail was made from (None: not yet)."""
         product = tables.product
         query = _copies_of(root_id, proposals).where(
             or_(product.c.name.like("%.jpg"), product.c.name.like("%.png"))
@@ -147,7 +147,7 @@ class Sites:
         return ProposalView(summary=summary, observations=observations, files=files, settings=settings)
 
     def shelf(self, root_id: int, proposal: int) -> Shelf:
-        """Return the products of one proposal in the root, with their observations and where their copies are."""
+        """Return the products of one proposal in the root, their observations, and where copies are."""
         file, product, root = tables.file, tables.product, tables.root
         query = (
             select(product, file.c.path, file.c.state, root.c.path.label("root"))

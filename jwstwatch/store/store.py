@@ -62,7 +62,7 @@ def open_store(
 
 
 def open_to_look(url: str, *, allow_network_state: bool = False) -> Store:
-    """Open the state at `url` for somebody who only looks: one that was never used is an empty one to them."""
+    """Open the state at `url` for somebody who only looks: to them a state never used is an empty one."""
     from jwstwatch.store.engine import parse_url, sqlite_path
 
     path = sqlite_path(parse_url(url))

@@ -192,7 +192,7 @@ class Transfers:
     def record_placed(
         self, run_id: int, placed: Sequence[tuple[Intent, int]], *, now: datetime, how: str = "fetched"
     ) -> None:
-        """Commit `present` for files (with their mtime in ns) that stand at their paths, and close their intents.
+        """Commit `present` for files (with their mtime in ns) that are at their paths; close their intents.
 
         A product whose revision rose meanwhile leaves its file stale.
         """

@@ -1,4 +1,4 @@
-"""The wheel is whole: installed somewhere, it runs from anywhere, and finds its migrations, templates and assets."""
+"""The wheel is whole: installed somewhere, it runs from anywhere, with migrations, templates and assets."""
 
 from __future__ import annotations
 

@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, text
 
 from jwstwatch.store import migrate
 from jwstwatch.store.engine import Database, open_database
@@ -27,10 +26,11 @@ SQLITE = "sqlite"
 POSTGRES = pytest.param("postgresql", marks=pytest.mark.postgres)
 BOTH = [SQLITE, POSTGRES]
 
-_END_WHAT_IS_LEFT = text(
+_END_WHAT_IS_LEFT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
 )
+_EMPTY = [f'DELETE FROM "{table.name}"' for table in reversed(metadata.sorted_tables)]
 _numbers = itertools.count(1)
 
 
@@ -76,16 +76,14 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database(backend: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+def database(backend: str, request: pytest.FixtureRequest) -> Database:
     """A state with the schema of today, and nothing in it."""
     database: Database = request.getfixturevalue("sqlite_state" if backend == SQLITE else "postgres_state")
     with database.engine.begin() as connection:
-        if not database.is_sqlite:
-            connection.execute(_END_WHAT_IS_LEFT)
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
-    yield database
-    database.close()
+        # psycopg sends several statements together, SQLite's driver takes one at a time.
+        for words in _EMPTY if database.is_sqlite else ["; ".join((_END_WHAT_IS_LEFT, *_EMPTY))]:
+            connection.exec_driver_sql(words)
+    return database
 
 
 @pytest.fixture

@@ -104,9 +104,14 @@ def test_a_file_state_that_no_program_knows_is_refused(url: str, open_at: Open) 
 
 def test_what_fails_in_a_transaction_leaves_nothing_behind(url: str, open_at: Open) -> None:
     database = open_at(url)
-    with pytest.raises(RuntimeError, match="midway"), database.write() as connection:
-        connection.execute(insert(tables.root).values(ROOT))
-        raise RuntimeError("midway")
+
+    def give_up_midway() -> None:
+        with database.write() as connection:
+            connection.execute(insert(tables.root).values(ROOT))
+            raise RuntimeError("midway")
+
+    with pytest.raises(RuntimeError, match="midway"):
+        give_up_midway()
     assert ask(database, "SELECT count(*) FROM root") == 0
 
 
@@ -212,9 +217,11 @@ def read_only(path: Path, folder: Path) -> Iterator[None]:
 def refused(path: Path) -> None:
     database = open_database(f"sqlite:///{path}")
     try:
-        with pytest.raises(StorageError, match="may not be written by this user") as caught:
-            with database.write() as connection:
-                connection.execute(insert(tables.root).values(ROOT))
+        with (
+            pytest.raises(StorageError, match="may not be written by this user") as caught,
+            database.write() as connection,
+        ):
+            connection.execute(insert(tables.root).values(ROOT))
         assert str(path) in caught.value.message
         assert caught.value.exit_code is ExitCode.STORAGE
         assert caught.value.hint
@@ -358,12 +365,16 @@ def test_the_plain_postgresql_scheme_means_the_driver_that_is_installed(url: str
 @only_sqlite
 def test_a_full_disk_is_told_from_other_trouble(url: str, open_at: Open) -> None:
     database = open_at(url)
-    with pytest.raises(StorageError, match="disk of the state .* is full"), database.write() as connection:
-        connection.execute(text("PRAGMA max_page_count = 1"))
-        for number in range(2000):
-            connection.execute(
-                insert(tables.root).values(ROOT | {"uuid": str(number), "path": "/data" * 100 + str(number)})
-            )
+    rows = [ROOT | {"uuid": str(number), "path": "/data" * 100 + str(number)} for number in range(2000)]
+
+    def fill() -> None:
+        with database.write() as connection:
+            connection.execute(text("PRAGMA max_page_count = 1"))
+            connection.execute(insert(tables.root), rows)
+
+    with pytest.raises(StorageError, match=r"disk of the state .* is full"):
+        fill()
+    assert ask(database, "SELECT count(*) FROM root") == 0
 
 
 def test_a_table_that_is_missing_does_not_send_sqlite_users_to_a_server(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 
 from jwstwatch.core.model import FileState, Outcome
@@ -121,3 +124,18 @@ def test_a_stop_keeps_what_arrived_and_gives_back_what_was_claimed(bench: Bench)
     bench.stop.clear()
     bench.heard = Listener()
     assert bench.run().counts.downloaded == 12 - arrived
+
+
+def test_files_that_arrived_are_committed_while_others_are_still_coming(bench: Bench) -> None:
+    bench.server.faults.add(Fault(kind=FaultKind.SLOW, uri="*_uncal.fits", rate=100, times=None))
+    thread = threading.Thread(target=bench.attempt)
+    thread.start()
+    try:
+        limit = time.monotonic() + 20
+        while list(bench.states().values()).count(FileState.PRESENT) < 8:
+            assert time.monotonic() < limit, "small files wait for large ones"
+            time.sleep(0.02)
+    finally:
+        bench.stop.set()
+        thread.join()
+    assert list(bench.states().values()).count(FileState.PRESENT) == 8
