@@ -41,6 +41,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     settings = session.load_settings(arguments)
     choices = _choices(arguments.propID)
     folder = arguments.folder.absolute()
+    if ".." in folder.parts:
+        folder = folder.resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder that is there", hint="Check the path; is it mounted?")
     with session.stoppable() as stopper, progress.reporter(quiet=arguments.json) as report:
@@ -105,13 +107,18 @@ def _file(finding: Finding) -> dict[str, object]:
     }
 
 
+def _shown(text: str) -> str:
+    """Names on disk may hold anything: only what a terminal can show goes there."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def _print(found: Survey, findings: Sequence[Finding], *, dry_run: bool) -> None:
     rows = [
         [
             finding.verdict.value,
             output.size(finding.place.found.size),
             output.size(finding.product.size if finding.product else None),
-            f"{finding.place.full}  ({finding.reason or finding.note})",
+            _shown(f"{finding.place.full}  ({finding.reason or finding.note})"),
         ]
         for finding in findings
         if finding.reason or finding.note
@@ -119,7 +126,9 @@ def _print(found: Survey, findings: Sequence[Finding], *, dry_run: bool) -> None
     if rows:
         print(output.table(["verdict", "size", "listed", "file"], rows))
     counts = ", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items() if count)
-    print(f"{found.folder}: {len(findings)} files with JWST names" + (f": {counts}" if counts else ""))
+    print(
+        _shown(f"{found.folder}: {len(findings)} files with JWST names" + (f": {counts}" if counts else ""))
+    )
     if found.others:
         print(f"{found.others} other files were left alone")
     if dry_run:

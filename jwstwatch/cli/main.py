@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("adopt", "take a tree that is there already into the state, without a download"),
     "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
     "config": ("config", "check the configuration, show what is in effect, or import an old one"),
+    "token": ("token", "keep a MAST token in the keyring, ask whether it is taken, remove it"),
     "daemon": ("daemon", "run every enabled profile on its schedule"),
     "demo": ("demo", "show the whole program at work on an archive in a box"),
 }

@@ -166,12 +166,11 @@ class _Translation:
         if setting is None or not setting.value or (dates is not None and dates.value):
             return
         proposal = self.settings.get("propID")
-        hides = (
-            f"lookbacktime: {setting.value:g} hides what was observed more than {setting.value:g} days before"
-        )
+        length = f"{setting.value:g} {'day' if setting.value == 1 else 'days'}"
+        hides = f"lookbacktime: {setting.value:g} hides what was observed more than {length} before"
         if proposal is not None and proposal.value:
             way_on = (
-                "In a profile it is a window that was meant, also for a proposal; "
+                "Written in a profile it counts as a window that was chosen, even for a proposal; "
                 "without this line the whole proposal is asked for."
             )
         else:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from jwstwatch.errors import ConfigurationError
+
 log = logging.getLogger(__name__)
 
 VARIABLE = "MAST_API_TOKEN"
@@ -70,3 +72,37 @@ def _keyring() -> str:
     except (KeyringError, RuntimeError, OSError) as error:
         log.info("the keyring gives no token: %s", type(error).__name__)
         return ""
+
+
+def store_token(value: str) -> None:
+    """Keep a token in the keyring, where astroquery looks for it too."""
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        keyring.set_password(KEYRING_SERVICE, KEYRING_USER, value)
+    except (KeyringError, RuntimeError, OSError) as error:
+        raise _no_keyring("keep the token", error) from error
+
+
+def clear_token() -> bool:
+    """Remove the token from the keyring; False where there was none."""
+    import keyring
+    from keyring.errors import KeyringError, PasswordDeleteError
+
+    try:
+        if not keyring.get_password(KEYRING_SERVICE, KEYRING_USER):
+            return False
+        keyring.delete_password(KEYRING_SERVICE, KEYRING_USER)
+    except PasswordDeleteError:
+        return False
+    except (KeyringError, RuntimeError, OSError) as error:
+        raise _no_keyring("remove the token", error) from error
+    return True
+
+
+def _no_keyring(what: str, error: Exception) -> ConfigurationError:
+    return ConfigurationError(
+        f"there is no keyring on this machine to {what} ({type(error).__name__})",
+        hint="pip install 'jwstwatch[server]' brings one for servers; $MAST_API_TOKEN works without.",
+    )

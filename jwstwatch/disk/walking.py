@@ -48,7 +48,8 @@ def walk(root: Path, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
         try:
             found = _list(root / folder)
         except OSError as error:
-            unreadable(f"{root / folder} cannot be read: {error.strerror}")
+            shown = str(root / folder).encode(errors="replace").decode()
+            unreadable(f"{shown} cannot be read: {error.strerror}")
             continue
         for name, status in found:
             path = f"{folder}/{name}" if folder else name

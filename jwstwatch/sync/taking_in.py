@@ -29,7 +29,7 @@ def take_in(context: Context, survey: Survey, *, dry_run: bool) -> list[Finding]
 
     A file's root is the deepest output folder, of the state or of a profile, that it lies in; for want of any
     the surveyed folder becomes one. With `dry_run` nothing is recorded and no file is read as a whole.
-    Raises what `open_root` raises before anything is recorded, and `CancelledError` between two groups.
+    Raises what `open_root` raises before any file is read, and `CancelledError` between two files.
     """
     findings: list[Finding] = []
     to_read: dict[Path, list[Place]] = defaultdict(list)
@@ -122,23 +122,33 @@ def _record(
     ]
     products = list({product.uri: product for _, product in taken}.values())
     recorded = context.store.listings.record_products(None, products, now=context.now())
+    # A new revision may just have made what was present stale.
+    current = context.store.plans.standing(root.id, [finding.place.path for finding, _ in taken])
     rows = [
         _plan_row(
             finding,
             product_id=recorded[product.uri].id,
-            known=standing[finding.place.path][0] if finding.place.path in standing else None,
+            known=current[path][0] if path in standing and path in current else None,
             target=_target(product, revision=recorded[product.uri].revision),
         )
         for finding, product in taken
+        for path in [finding.place.path]
+        if path not in standing or path not in current or _is_untouched(standing[path][0], current[path][0])
     ]
     kept = context.store.plans.adopt(root.id, rows, now=context.now())
-    overtaken = {row.path for row in rows} - kept
+    overtaken = {finding.place.path for finding, _ in taken} - kept
     return [
         replace(finding, verdict=Verdict.KNOWN, reason="a run has recorded it meanwhile")
         if finding.place.path in overtaken
         else finding
         for finding in findings
     ]
+
+
+def _is_untouched(before: KnownFile, now: KnownFile) -> bool:
+    """True where no run has put anything at the path since it was looked at."""
+    states = (before.known.state, FileState.STALE)
+    return now.known.size == before.known.size and now.known.state in states
 
 
 def _target(product: Product, *, revision: int) -> planning.Target:

@@ -53,7 +53,7 @@ class OldWorld(World):
         from jwstwatch.cli.main import main
 
         name, *words = shlex.split(line)
-        command = ["query"] if name == "jwst_query.py" else []
+        command = {"jwst_query.py": ["query"], "jwst_download.py": ["download"]}.get(name, [])
         out, err = io.StringIO(), io.StringIO()
         surroundings = self.environment | dict(environment or {})
         with (
@@ -67,6 +67,7 @@ class OldWorld(World):
             except SystemExit as left:
                 ended = Ended(int(str(left.code)), out.getvalue(), err.getvalue())
         assert ended.code == code, (ended.code, ended.out, ended.err)
+        assert "Traceback" not in ended.err
         return ended
 
     def tables(self, line: str, **options: Any) -> dict[str, list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -199,7 +200,9 @@ def test_what_is_no_product_is_left_alone(old: Old) -> None:
 def test_a_folder_of_its_own_becomes_a_root_and_serves_the_others(old: Old, tmp_path: Path) -> None:
     old.tree = tmp_path / "elsewhere"
     old.fill()
+    old.tree = tmp_path / "world" / ".." / "elsewhere"
     assert counts(old.adopt()) == {"adopted": len(old.names)}
+    old.tree = old.tree.resolve()
     (root,) = old.world.run("root", "list", "--json").json["roots"]
     assert (root["path"], root["files"], root["mounted"]) == (str(old.tree), len(old.names), True)
     run = old.run()
@@ -236,7 +239,7 @@ def test_an_archive_that_is_down_changes_nothing(old: Old, fault: Fault) -> None
     old.server.faults.add(fault)
     ended = old.world.run("adopt", str(old.tree))
     assert ended.code == 4
-    assert len(old.server.requests.queries("Mast.Caom.Filtered")) > 0
+    assert len(old.server.requests) > 0
     assert old.world.stamps() == before
     assert not old.world.state.exists()
     assert old.adopt("--dry-run", code=4)["error"]["kind"] == "archive_unreachable"
@@ -262,6 +265,16 @@ def test_people_see_the_differences_and_the_counts(old: Old) -> None:
         == f"{old.tree}: {len(old.names)} files with JWST names: {len(old.names) - 1} adopted, 1 unsound"
     )
     assert f"read {len(old.names)} of {len(old.names)} files" in ended.err
+
+
+def test_names_that_no_terminal_could_show_do_no_harm(old: Old) -> None:
+    old.tree.mkdir(parents=True)
+    name = "jw01410001001_\x1b[31m_rate.fits".encode() + b"\xff"
+    (Path(os.fsdecode(os.fsencode(old.tree) + b"/" + name))).write_bytes(b"x")
+    ended = old.world.run("adopt", str(old.tree))
+    assert ended.code == 0
+    assert "jw01410001001_?[31m_rate.fits?" in ended.out
+    assert counts(old.adopt()) == {"unknown": 1}
 
 
 def test_an_empty_folder_is_no_trouble_and_asks_nothing(old: Old) -> None:

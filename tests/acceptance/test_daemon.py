@@ -21,7 +21,7 @@ OFTEN = {
 }
 """Two profiles that run at the same time and want the same files."""
 
-SOON = 10.0
+SOON = 20.0
 """Seconds within which a daemon ends that was told to."""
 
 

@@ -489,6 +489,17 @@ def test_what_a_download_fetched_is_not_fetched_again_by_a_later_profile(
     assert states == {"present"}
 
 
+def test_files_that_the_old_program_fetched_are_taken_over(old: OldWorld, server: ArchiveServer) -> None:
+    (name,) = names(1138, 7, "nrcb1")
+    (path,) = paths([name])
+    (old.root / path).parent.mkdir(parents=True)
+    (old.root / path).write_bytes(server.catalogue.read(name).content)
+    before = len(server.requests.downloads())
+    ended = old.type_here("jwst_download.py -c jwst_query.cfg --propID 1138 --obsnums 7 -l 1")
+    assert re.search(rf"{name} +2 +exists", ended.out), ended.out
+    assert len(server.requests.downloads()) == before
+
+
 def test_the_last_day_of_today_is_not_that_of_yesterday(tmp_path: Path) -> None:
     """A download with a look back counts what its window holds, not what an earlier one held."""
     archive = OldArchive(datetime.now(UTC))

@@ -23,7 +23,7 @@ import jwstwatch
 from jwstwatch.demo.catalogue import Catalogue
 
 PACKAGE = Path(jwstwatch.__file__).resolve().parent
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which something that should happen soon is taken not to happen at all."""
 
 OWN_FILES = re.compile(

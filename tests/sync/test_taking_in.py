@@ -216,9 +216,16 @@ def test_adopting_again_finds_everything_known_and_reads_nothing(
 def test_a_file_of_another_size_than_before_is_judged_anew(bench: Bench) -> None:
     fill(bench)
     adopt(bench)
-    name, other = names(bench)[0], names(bench)[1]
-    (bench.root / "old" / name).write_bytes(bench.server.catalogue.read(other).content)
-    assert bench.server.catalogue.size(name) != bench.server.catalogue.size(other)
+    name = names(bench)[1]
+    bench.server.catalogue.reprocess(name, now=bench.clock, grow=1)
+    (bench.root / "old" / name).write_bytes(bench.server.catalogue.read(name).content)
+    (finding,) = [finding for finding in adopt(bench) if finding.verdict is not KNOWN]
+    assert (finding.place.found.name, finding.verdict) == (name, ADOPTED)
+    report = bench.reports()[name]
+    assert (report.state, report.revision, report.size) == (FileState.PRESENT, 2, finding.place.found.size)
+    for _ in range(2):
+        (bench.root / "old" / name).write_bytes(bench.server.catalogue.read(name).content)
+        bench.server.catalogue.reprocess(name, now=bench.clock, grow=1)
     (finding,) = [finding for finding in adopt(bench) if finding.verdict is not KNOWN]
     assert (finding.place.found.name, finding.verdict) == (name, STALE)
     assert bench.reports()[name].state is FileState.STALE
