@@ -133,8 +133,8 @@ class Parameters:
     Nobs_per_batch: int | None = parameter(
         Maybe(Integer(1, 10000, "a number of observations", "N")),
         2,
-        "Observations whose products are asked for in one question at first; "
-        "the number then follows the archive's answers. Empty: no first limit.",
+        "Most observations whose products one question asks for. "
+        "Where nobody set it, and where it is empty, the archive's answers decide.",
         group=Group.WHAT,
     )
     lookbacktime: float = parameter(

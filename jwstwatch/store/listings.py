@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
 from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
@@ -188,19 +188,20 @@ def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
 def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
     """The profile wants files of the observation that failed, or are withheld though released by now."""
     listing, file, observation, want = tables.listing, tables.file, tables.observation, tables.want
-    return exists(
-        select(file.c.id)
-        .join(want, want.c.file_id == file.c.id)
-        .join(listing, listing.c.product_id == file.c.product_id)
-        .where(
-            want.c.profile == profile,
-            listing.c.parent_obsid == observation.c.obsid,
-            ~file.c.declined,
-            or_(
-                file.c.state == FileState.FAILED.value,
-                and_(file.c.state == FileState.WITHHELD.value, observation.c.t_obs_release <= now_mjd),
-            ),
+
+    def parents(state: FileState) -> Any:
+        # Begins at the few files of the state, not at every observation.
+        return (
+            select(listing.c.parent_obsid)
+            .join(file, file.c.product_id == listing.c.product_id)
+            .join(want, want.c.file_id == file.c.id)
+            .where(file.c.state == state.value, ~file.c.declined, want.c.profile == profile)
         )
+
+    released = observation.c.t_obs_release <= now_mjd
+    return or_(
+        observation.c.obsid.in_(parents(FileState.FAILED)),
+        and_(released, observation.c.obsid.in_(parents(FileState.WITHHELD))),
     )
 
 

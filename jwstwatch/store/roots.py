@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import and_, case, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
@@ -119,7 +119,7 @@ class Roots:
                 .limit(LOT)
             )
             if profile is not None:
-                query = query.where(file.c.id.in_(select(want.c.file_id).where(want.c.profile == profile)))
+                query = query.where(exists().where(want.c.profile == profile, want.c.file_id == file.c.id))
             with self._database.read() as connection:
                 rows = connection.execute(query).all()
             if not rows:

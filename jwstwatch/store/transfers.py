@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, exists, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.evidence import Fact, merge_facts
@@ -315,7 +315,8 @@ def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElem
     free = or_(file.c.claimed_by.is_(None), file.c.lease_until < now)
     tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
     conditions = [
-        file.c.id.in_(select(want.c.file_id).where(want.c.profile == profile)),
+        # Begins at the few files of these states: most that a profile wants are present.
+        exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
         file.c.state.in_([state.value for state in _FETCHABLE]),
         ~file.c.declined,
         free,

@@ -25,9 +25,7 @@ CAL = "jw01410001001_02101_00001_guider1_cal.fits"
 UNCAL = "jw01410001001_02101_00001_guider1_uncal.fits"
 
 LAYOUTS: dict[str, dict[str, Any]] = {
-    "usual": {},
     "flat": {"skip_propID2outsubdir": True, "obsnum2outsubdir": False},
-    "proposal only": {"obsnum2outsubdir": False},
     "jpg beside": {"jpg_separate_subdir": True},
 }
 """Parameters of jwst_mast_query by which its trees differ."""
@@ -269,7 +267,7 @@ def test_people_see_the_differences_and_the_counts(old: Old) -> None:
 
 def test_names_that_no_terminal_could_show_do_no_harm(old: Old) -> None:
     old.tree.mkdir(parents=True)
-    name = "jw01410001001_\x1b[31m_rate.fits".encode() + b"\xff"
+    name = b"jw01410001001_\x1b[31m_rate.fits\xff"
     (Path(os.fsdecode(os.fsencode(old.tree) + b"/" + name))).write_bytes(b"x")
     ended = old.world.run("adopt", str(old.tree))
     assert ended.code == 0

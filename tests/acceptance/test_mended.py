@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -193,10 +192,6 @@ def test_public_data_need_no_token_and_no_answer(old: OldWorld, server: ArchiveS
 
 def test_a_row_without_a_size_does_not_stop_the_second_run(old: OldWorld, server: ArchiveServer) -> None:
     (name,) = names(1138, 7, "nrcb1")
-    product = server.catalogue.product(name)
-    server.catalogue.restate_size(name, None)
-    observation = server.catalogue.observation(product.holders[0])
-    server.catalogue.add(observation, [replace(product, stated_size=-1)])
     with unsized(server, name):
         assert old.tables("jwst_query.py --propID 1138 --obsnums 7")["products"][0]["size"] is None
         for told in ("1 downloaded", "nothing new; 1 files unchanged"):

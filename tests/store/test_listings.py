@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,8 @@ from sqlalchemy import event, select
 from jwstwatch.core import products
 from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
-from jwstwatch.store.engine import Database
+from jwstwatch.store.engine import Database, open_database
+from jwstwatch.store.store import Store
 from tests.store.desk import DAY, HOUR, NOW, OTHER, RATE, Desk, file_names, observation, row
 
 SECOND_PARENT = "jw01345-o001_t001_nircam_clear-f200w"
@@ -479,6 +481,35 @@ def test_marking_many_observations_takes_few_statements(desk: Desk) -> None:
         checked(desk, *range(1, 1202))
     assert len(statements) <= 6
     assert due(desk) == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_finding_what_is_due_costs_in_proportion_to_what_is_known(url: str, tmp_path: Path) -> None:
+    steps = 0
+
+    def count() -> None:
+        nonlocal steps
+        steps += 1
+
+    def cost(size: int) -> int:
+        """Instructions, by the hundred, that SQLite needs with so many observations of one file each."""
+        nonlocal steps
+        names = [f"{number:06d}_rate.fits" for number in range(size)]
+        desk.observe(*(observation(number) for number in range(size)))
+        desk.list(*(row(name, parent=1000 + number) for number, name in enumerate(names)))
+        desk.want(*names)
+        desk.set_file((desk.file_id(f"01345/{name}") for name in names[:20]), state="failed")
+        desk.store.listings.mark_checked(desk.profile, range(1000, 1000 + size), now=NOW)
+        steps = 0
+        assert len(due(desk)) == 20
+        return steps
+
+    database = open_database(url)
+    event.listen(database.engine, "connect", lambda raw, _: raw.set_progress_handler(count, 100))
+    with Store(database) as store:
+        desk = Desk.set_up(store, tmp_path)
+        few, many = cost(200), cost(800)
+    assert many < 6 * few
 
 
 def test_two_products_with_one_name_are_two(desk: Desk) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -239,6 +240,26 @@ def test_a_migration_waits_for_nobody_who_migrates_already(empty_url: str, open_
     with exclusive(open_at(empty_url), "migration"), pytest.raises(BusyError, match="another migration"):
         migrate.upgrade(open_at(empty_url))
     migrate.upgrade(open_at(empty_url))
+
+
+@pytest.mark.parametrize("backend", [SQLITE])
+def test_who_comes_second_finds_nothing_to_do(
+    own_url: str, open_at: Open, later_version: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later_version()
+    copies: list[Path | None] = []
+
+    @contextmanager
+    def outrun(database: Database, purpose: str) -> Iterator[None]:
+        # Another process has upgraded between the look at the schema and the lock.
+        monkeypatch.setattr(migrate, "exclusive", exclusive)
+        copies.append(migrate.upgrade(open_at(own_url)))
+        with exclusive(database, purpose):
+            yield
+
+    monkeypatch.setattr(migrate, "exclusive", outrun)
+    assert migrate.upgrade(open_at(own_url)) is None
+    assert [copy is not None for copy in copies] == [True]
 
 
 # Both wait until the other is ready, too.

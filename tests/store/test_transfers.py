@@ -327,6 +327,21 @@ def test_an_older_copy_is_no_source(desk: Desk) -> None:
     assert desk.store.transfers.sources(elsewhere.claim()) == {}
 
 
+@pytest.mark.parametrize(
+    "what_it_is", [{"state": "gone"}, {"state": "stale"}, {"revision": None}, {"sha256": None}]
+)
+def test_only_a_verified_copy_of_today_s_content_is_a_source(
+    desk: Desk, what_it_is: dict[str, object]
+) -> None:
+    ids = desk.fetch(RATE)
+    elsewhere = replace(desk, root=desk.store.roots.add(Path("/elsewhere"), now=NOW)).of(OTHER)
+    elsewhere.replan()
+    claims = elsewhere.claim()
+    assert len(desk.store.transfers.sources(claims)) == 1
+    desk.set_file(ids.values(), **what_it_is)
+    assert desk.store.transfers.sources(claims) == {}
+
+
 def test_large_groups_are_claimed_in_few_statements(desk: Desk) -> None:
     desk.want(*file_names(bulk.CHUNK))
     with counted(desk.store.database) as statements:

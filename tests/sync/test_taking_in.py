@@ -17,6 +17,7 @@ from jwstwatch.core.planning import DiskKind
 from jwstwatch.core.products import Product
 from jwstwatch.disk.walking import Walked
 from jwstwatch.errors import CancelledError, RootMissingError
+from jwstwatch.store.store import open_store
 from jwstwatch.sync.judging import UNPROVED, Finding, Place, Verdict, judge, judge_unread
 from jwstwatch.sync.surveying import survey
 from jwstwatch.sync.taking_in import take_in
@@ -57,6 +58,30 @@ def counts(findings: Sequence[Finding]) -> dict[Verdict, int]:
 
 
 # -- what a profile does with it
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"skip_propID2outsubdir": True},
+        {"obsnum2outsubdir": False},
+        {"skip_propID2outsubdir": True, "obsnum2outsubdir": False, "jpg_separate_subdir": True},
+    ],
+)
+@pytest.mark.parametrize("same", [True, False])
+def test_nothing_is_fetched_or_moved_whatever_the_layout(
+    bench: Bench, layout: dict[str, bool], same: bool
+) -> None:
+    bench.configure({"watch": {"propID": 9001} | layout})
+    bench.run()
+    paths = list(bench.files())
+    with open_store(f"sqlite:///{bench.folder}/another.db", upgrade=True) as bench.store:
+        bench.configure({"watch": {"propID": 9001} | (layout if same else {"outsubdir": None})})
+        assert counts(adopt(bench)) == {ADOPTED: 12}
+        record = bench.run()
+    assert (record.counts.downloaded, record.counts.unchanged, bench.fetched) == (0, 12, [])
+    assert list(bench.files()) == paths
 
 
 def test_a_profile_takes_a_path_that_nobody_wanted_and_keeps_it(bench: Bench) -> None:
@@ -200,6 +225,16 @@ def test_only_the_proposals_and_observations_asked_for_are_looked_at(make_bench:
         ProposalChoice(proposal=5224, obsnums=(12,)), ProposalChoice(proposal=1410, obsnums=(9,))
     ) == {"jw05224012"}
     assert looked_at() == {"jw05224012", "jw01410001"}
+
+
+def test_the_archive_is_asked_until_every_name_is_found_and_no_longer(make_bench: MakeBench) -> None:
+    bench = make_bench(20)
+    newest = [name for name in names(bench) if name.startswith(names(bench)[-1].rpartition("_")[0])]
+    fill(bench, *newest)
+    assert counts(adopt(bench)) == {ADOPTED: 3}
+    assert bench.asked_products == 1, "of those first that files are named after"
+    fill(bench)
+    assert counts(adopt(bench)) == {KNOWN: 3, ADOPTED: 57}
 
 
 def test_adopting_again_finds_everything_known_and_reads_nothing(
