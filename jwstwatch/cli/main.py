@@ -117,7 +117,7 @@ def _add_command(commands: argparse._SubParsersAction, name: str, module: Module
 
 
 def _tell(error: JwstwatchError, arguments: argparse.Namespace) -> ExitCode:
-    if arguments.verbose and error.exit_code is not ExitCode.USAGE:
+    if arguments.verbose:
         traceback.print_exc()
     problems = error.problems if isinstance(error, ConfigurationError) else ()
     if getattr(arguments, "json", False):
