@@ -23,6 +23,10 @@ _LONGEST_ABSENT = max(map(len, _ABSENT_TEXT))
 # What the archive's own tables put where a number is missing; no column here has it as a value.
 _ABSENT_NUMBER = -999.0
 _LARGEST = 2**63 - 1
+_LARGEST_SIZE = 2**53
+"""Bytes; sums of such sizes still fit a database."""
+# What no database takes as text: NUL and halves of surrogate pairs.
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _DIGITS = re.compile(r"[-+]?[0-9]{1,19}", re.ASCII)
 
 
@@ -97,7 +101,7 @@ def _listing_row(row: Row) -> ListingRow | None:
         obs_id=text(row.get("obs_id")) or "",
         obsid=obsid,
         parent_obsid=obsid if parent is None else parent,
-        size=size if size is not None and size >= 0 else None,
+        size=size if size is not None and 0 <= size <= _LARGEST_SIZE else None,
         proposal=whole_number(row.get("proposal_id")),
         prvversion=text(row.get("prvversion")),
         calib_level=whole_number(row.get("calib_level")),
@@ -126,6 +130,8 @@ def text(value: object) -> str | None:
             return None
         value = str(value)
     stripped = value.strip()
+    if not stripped.isprintable():
+        stripped = _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", stripped)
     return None if len(stripped) <= _LONGEST_ABSENT and stripped.lower() in _ABSENT_TEXT else stripped
 
 

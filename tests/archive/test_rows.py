@@ -111,3 +111,13 @@ def test_an_unknown_column_is_kept_beside_the_known_ones() -> None:
     row = {"obs_id": "jw1", "obsid": 1, "novelty": 5, "empty": "", "_selected_": None, "mtFlag": False}
     (entry,) = read_observations([row])
     assert entry.columns == {"obs_id": "jw1", "obsid": 1, "novelty": 5, "empty": None, "mtFlag": False}
+
+
+def test_text_that_no_database_takes_is_marked_as_damaged() -> None:
+    assert text("a\x00b\ud800c") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c"
+    assert text("Sørbø\tIngrid") == "Sørbø\tIngrid"
+
+
+def test_a_size_beyond_all_files_is_no_size() -> None:
+    (listed,) = read_listing([product(size=2**60)])
+    assert listed.size is None
