@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+GLANCE = 0.5
+"""Seconds between two looks at the stop."""
 AFTER_TROUBLE = timedelta(minutes=1)
 """Before a profile whose run could not even begin is tried again."""
 
@@ -51,7 +53,9 @@ class Service:
         with exclusive(self._store.database, "daemon"):
             scheduler = self._start(profiles)
             try:
-                self._stop.wait()
+                # Not for ever: a signal that another thread caught is heard once this one wakes up.
+                while not self._stop.wait(GLANCE):
+                    continue
                 log.info("stopping: what is in transfer is kept and goes on at the next start")
             finally:
                 scheduler.shutdown(wait=True)

@@ -26,11 +26,13 @@ def open_root(context: Context, path: Path) -> RootRecord:
         if known.uuid != identity:  # nothing of ours lay there
             context.store.roots.set_identity(known.id, identity)
         return known
-    moved = next((root for root in context.store.roots.all() if root.uuid == identity), None)
-    if moved is not None:
+    same = next((root for root in context.store.roots.all() if root.uuid == identity), None)
+    if same is not None and same.path == path:
+        return same  # another run was quicker with its first use
+    if same is not None:
         raise RootMissingError(
-            f"{path} is the output folder that the state knows as {moved.path}",
-            hint=f"If it moved: `jwstwatch root move {moved.path} {path}`.",
+            f"{path} is the output folder that the state knows as {same.path}",
+            hint=f"If it moved: `jwstwatch root move {same.path} {path}`.",
         )
     return context.store.roots.add(path, identity=identity, now=context.now())
 

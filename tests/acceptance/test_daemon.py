@@ -108,7 +108,7 @@ def test_a_second_daemon_on_the_same_state_is_refused(daemons: Daemons, world: W
 def test_a_daemon_that_is_ended_in_mid_transfer_goes_on_when_it_is_started_again(
     daemons: Daemons, world: World, archive: ArchiveServer
 ) -> None:
-    archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*.fits", rate=500, times=None))
+    archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*.fits", rate=2_000, times=None))
     process = daemons.start()
     wait_until(lambda: len(archive.requests.downloads("*.fits")) >= 4, "files are in transfer")
     before = datetime.now(UTC)

@@ -76,7 +76,7 @@ def test_why_loads_no_astronomy(synced: World) -> None:
 def test_a_signal_ends_a_run_in_good_order(
     world: World, archive: ArchiveServer, number: int, code: int
 ) -> None:
-    archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*.fits", rate=500, times=None))
+    archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*.fits", rate=2_000, times=None))
     process = world.start("run-now")
     wait_until(lambda: len(archive.requests.downloads("*.fits")) >= 2, "files are in transfer")
     ended = stop(process, number, timeout=10)

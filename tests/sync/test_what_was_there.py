@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from jwstwatch.core.model import FileState, Outcome
 from jwstwatch.demo.plain import plain_content
 from jwstwatch.errors import ExitCode
+from jwstwatch.store.roots import RootRecord
+from jwstwatch.sync.roots import open_root
 from tests.sync.bench import Bench
 from tests.sync.conftest import MakeBench
 
@@ -123,3 +127,22 @@ def test_a_root_that_never_held_a_file_may_be_made_anew(bench: Bench) -> None:
     shutil.rmtree(bench.root)
     bench.configure({"watch": {"propID": 9001}})
     assert bench.run().counts.downloaded == 12
+
+
+def test_two_runs_that_use_a_folder_first_at_the_same_time_share_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = bench.context()
+    together = threading.Barrier(2)
+    ask = context.store.roots.get
+
+    def ask_at_the_same_time(path: Path) -> RootRecord | None:
+        known = ask(path)
+        together.wait(timeout=20)
+        return known
+
+    monkeypatch.setattr(context.store.roots, "get", ask_at_the_same_time)
+    with ThreadPoolExecutor(2) as pool:
+        roots = list(pool.map(lambda _: open_root(context, bench.root), range(2)))
+    assert roots[0] == roots[1]
+    assert bench.ask("SELECT path FROM root") == [(str(bench.root),)]
