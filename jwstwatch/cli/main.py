@@ -14,7 +14,7 @@ from typing import NoReturn
 from jwstwatch import __version__
 from jwstwatch.cli import output
 from jwstwatch.cli.common import add_common_options, command_in, complete
-from jwstwatch.errors import ConfigurationError, ExitCode, JwstwatchError
+from jwstwatch.errors import CancelledError, ConfigurationError, ExitCode, JwstwatchError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "run-now": ("run_now", "bring profiles up to date now"),
@@ -62,7 +62,13 @@ def _let_go_of_readers() -> None:
 
 def main(words: Sequence[str]) -> ExitCode:
     """Carry out a command line; every failure is told, none is raised."""
-    parser, arguments = _parse(words)
+    try:
+        parser, arguments = _parse(words)
+    except SystemExit as left:
+        if left.code and "--json" in words:
+            message = "the command line cannot be understood (standard error says why)"
+            output.print_json({"error": {"kind": "usage", "message": message, "hint": "See --help."}})
+        raise
     if arguments is None:
         parser.print_help()
         return ExitCode.DONE
@@ -76,8 +82,9 @@ def main(words: Sequence[str]) -> ExitCode:
     except JwstwatchError as error:
         return _tell(error, arguments)
     except KeyboardInterrupt:
-        output.complain("interrupted", hint="What arrived is kept; the next run goes on from there.")
-        return ExitCode.INTERRUPTED
+        return _tell(
+            CancelledError("interrupted", hint="What arrived is kept; the next run goes on."), arguments
+        )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback unless asked for
         return _tell_bug(error, arguments)
     return code

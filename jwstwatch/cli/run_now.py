@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, progress, session
-from jwstwatch.errors import BusyError, ExitCode, JwstwatchError, UsageError, first_exit_code
+from jwstwatch.errors import ExitCode, JwstwatchError, UsageError, first_exit_code
 
 if TYPE_CHECKING:
     from jwstwatch.config import Profile, Settings
@@ -66,7 +67,7 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[Profile]:
 
 def _run(
     profile: Profile, context: Context, arguments: argparse.Namespace
-) -> tuple[RunRecord | BusyError, ExitCode]:
+) -> tuple[RunRecord | JwstwatchError, ExitCode]:
     """Return the finished run, or why it could not begin."""
     from jwstwatch.core.model import Trigger
     from jwstwatch.sync import story
@@ -75,17 +76,25 @@ def _run(
     options = Options(full=arguments.full, force=arguments.force)
     try:
         result = story.run(profile, context=context, trigger=Trigger.MANUAL, options=options)
-    except BusyError as error:
+    except JwstwatchError as error:
         return error, error.exit_code
+    except Exception as error:  # noqa: BLE001 - a bug in one profile's run must not stop the others
+        if arguments.verbose:
+            traceback.print_exc()
+        bug = JwstwatchError(
+            f"this should not happen: {type(error).__name__}: {error}",
+            hint="Run it again with -v and report what it prints.",
+        )
+        return bug, bug.exit_code
     return result.record, result.exit_code
 
 
-def _document(profile: str, came: RunRecord | BusyError) -> dict[str, object]:
-    return busy_document(profile, came) if isinstance(came, BusyError) else run_document(came)
+def _document(profile: str, came: RunRecord | JwstwatchError) -> dict[str, object]:
+    return busy_document(profile, came) if isinstance(came, JwstwatchError) else run_document(came)
 
 
-def _say(profile: str, came: RunRecord | BusyError) -> None:
-    if isinstance(came, BusyError):
+def _say(profile: str, came: RunRecord | JwstwatchError) -> None:
+    if isinstance(came, JwstwatchError):
         _complain(profile, came.message, came.hint)
     else:
         say(came)

@@ -186,7 +186,7 @@ def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
 
 
 def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
-    """The profile wants files of the observation that failed, or are withheld though released by now."""
+    """Files of the observation are missing, failed, or are withheld though it is released by now."""
     listing, file, observation, want = tables.listing, tables.file, tables.observation, tables.want
 
     def parents(state: FileState) -> Any:
@@ -200,6 +200,7 @@ def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
 
     released = observation.c.t_obs_release <= now_mjd
     return or_(
+        observation.c.obsid.in_(parents(FileState.WANTED)),
         observation.c.obsid.in_(parents(FileState.FAILED)),
         and_(released, observation.c.obsid.in_(parents(FileState.WITHHELD))),
     )

@@ -14,6 +14,7 @@ from sqlalchemy import and_, case, func, or_, select
 from jwstwatch.core.filetypes import matching_filetype
 from jwstwatch.core.model import FileState, ListingRow, Observation
 from jwstwatch.core.products import Product
+from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.listings import listing_row_of, observation_of, pairs_of, product_of
@@ -159,6 +160,13 @@ class Reports:
         fate = case(
             (and_(tried, state == FileState.PRESENT.value), "downloaded"),
             (state == FileState.WITHHELD.value, "withheld"),
+            (
+                and_(
+                    state == FileState.STALE.value,
+                    file.c.failure_kind == FailureKind.UNAUTHORISED.value,
+                ),
+                "withheld",
+            ),
             (state == FileState.FAILED.value, "failed"),
             (and_(state == FileState.STALE.value, file.c.attempts > 0), "failed"),
             (state.in_([FileState.WANTED.value, FileState.STALE.value]), "waiting"),

@@ -312,7 +312,9 @@ class Transfers:
 
 def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElement[bool]:
     file, want = tables.file, tables.want
-    free = or_(file.c.claimed_by.is_(None), file.c.lease_until < now)
+    # Not by the clock, which may jump: a run that is over, or found dead, is closed and holds nothing.
+    live = select(tables.run.c.id).where(tables.run.c.outcome.is_(None))
+    free = or_(file.c.claimed_by.is_(None), file.c.claimed_by.not_in(live))
     tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
     conditions = [
         # Begins at the few files of these states: most that a profile wants are present.

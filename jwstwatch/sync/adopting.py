@@ -6,35 +6,43 @@ from dataclasses import replace
 from pathlib import Path
 
 from jwstwatch.core.model import FileState
-from jwstwatch.core.planning import Target
+from jwstwatch.core.products import Product
 from jwstwatch.disk.looking import fingerprint
 from jwstwatch.errors import ContentError
-from jwstwatch.files import translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.plans import Adopted, PlanRow
+from jwstwatch.sync import judging
+
+OLDER = "found on disk; nothing tells it from an older revision of this size"
 
 
-def adopt(row: PlanRow, path: Path, target: Target) -> PlanRow:
-    """Return the plan row of a path where a file was found.
+def adopt(row: PlanRow, path: Path, product: Product, *, revision: int, sizes: bool = True) -> PlanRow:
+    """Return the plan row of a path where a file was found, for a product that has this `revision` now.
 
-    A sound file of the listed size is present; a sound one of another size is a readable older copy, to be
-    replaced once the archive's is verified; one that is not sound is as good as missing.
+    A sound file that nothing contradicts is present; one that may be older is a readable copy, to be
+    replaced once the archive's is verified; one that is not sound is as good as missing; one that cannot be
+    read fails alone. `sizes` off: the user said not to compare them.
     """
+    product = product if sizes else replace(product, size=None)
     try:
         check(path, path.name)
+        header = judging.read_making(path, path.name)
+        found = fingerprint(path)
     except ContentError as error:
         reason = f"what lies at its path is not sound: {error.message}"
         return replace(row, state=FileState.WANTED, reason=reason)
-    with translate_storage_errors(path):
-        found = fingerprint(path)
-    same = target.listed_size is None or target.listed_size == found.size
+    except OSError as error:
+        reason = f"what lies at its path cannot be read ({error.strerror or error})"
+        return replace(row, state=FileState.FAILED, reason=reason)
+    contradiction, note = judging.compare(product, found.size, header)
+    if contradiction is None and revision > 1 and not judging.states_pipeline(product, header):
+        contradiction = OLDER
     adopted = Adopted(
         size=found.size,
         sha256=found.sha256,
         modified_ns=found.modified_ns,
-        revision=target.revision if same else None,
+        revision=revision if contradiction is None else None,
+        note=note,
     )
-    if same:
-        return replace(row, state=FileState.PRESENT, reason=None, adopted=adopted)
-    reason = f"found on disk with {found.size} bytes, the archive lists {target.listed_size}"
-    return replace(row, state=FileState.STALE, reason=reason, adopted=adopted)
+    state = FileState.PRESENT if contradiction is None else FileState.STALE
+    return replace(row, state=state, reason=contradiction, adopted=adopted)

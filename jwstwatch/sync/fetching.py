@@ -13,7 +13,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
 from jwstwatch.core.retrying import Failure, FailureKind, next_attempt
 from jwstwatch.disk.looking import fingerprint
-from jwstwatch.errors import ArchiveError, StorageError, UnsafePathError
+from jwstwatch.errors import ArchiveError, ContentError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
@@ -71,7 +71,8 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
         gathering.settle()
         store.transfers.forgive_outage(run.id, now=context.now())
         raise
-    except StorageError:
+    except Exception:
+        # Whatever it was: what is verified is kept.
         gathering.settle()
         raise
     gathering.settle()
@@ -115,6 +116,8 @@ def _jobs(context: Context, subject: Subject, received: Received, *, authorised:
         for claim in claims:
             received.claims[claim.file_id] = claim
             job = _job(context, claim, authorised=authorised)
+            if not claim.replaces and _take_in(context, subject, claim, job.target):
+                continue
             copied = _copy(job, sources.get(claim.file_id))
             if copied is not None:
                 _settle(context, subject, received, [copied])
@@ -133,6 +136,32 @@ def _job(context: Context, claim: Claim, *, authorised: bool) -> Job:
         checksum=None,
         authorised=authorised,
     )
+
+
+def _take_in(context: Context, subject: Subject, claim: Claim, target: Path) -> bool:
+    """A sound file of the listed size, put at the path since it was planned, counts instead of a fetch."""
+    if claim.revision > 1 or claim.listed_size is None:
+        return False
+    try:
+        if target.is_symlink() or target.stat().st_size != claim.listed_size:
+            return False
+        check(target, claim.name)
+        found = fingerprint(target)
+    except (ContentError, OSError):
+        return False
+    intent = Intent(
+        file_id=claim.file_id,
+        product_id=claim.product_id,
+        root=claim.root,
+        path=claim.path,
+        part="",
+        revision=claim.revision,
+        size=found.size,
+        sha256=found.sha256,
+    )
+    placed = [(intent, found.modified_ns)]
+    context.store.transfers.record_placed(subject.run.id, placed, now=context.now(), how="adopted")
+    return True
 
 
 def _copy(job: Job, source: tuple[Path, str] | None) -> Fetched | None:
@@ -163,6 +192,7 @@ def _settle(
         except UnsafePathError as error:
             failure = Failure(kind=FailureKind.LOCAL, message=error.message)
             refused.append(Failed(job=outcome.job, failure=failure, received=0))
+            placing.discard(outcome.part)
     with translate_storage_errors(subject.root.path):
         placing.sync_folders({outcome.job.target.parent for outcome in fetched})
     store.transfers.record_placed(run.id, placed, now=context.now())

@@ -122,8 +122,7 @@ def _read(place: Place, product: Product, *, hashed: bool) -> Finding:
     with translate_storage_errors(path):
         try:
             check(path, product.name)
-            if product.name.endswith(".fits"):
-                header = read_keywords(path, _HEADER)
+            header = read_making(path, product.name)
             found = fingerprint(path) if hashed else None
         except ContentError as error:
             return Finding(place=place, verdict=Verdict.UNSOUND, reason=error.message, product=product)
@@ -131,7 +130,7 @@ def _read(place: Place, product: Product, *, hashed: bool) -> Finding:
             reason = f"it cannot be read: {error.strerror}"
             return Finding(place=place, verdict=Verdict.SKIPPED, reason=reason, product=product)
     size = found.size if found is not None else place.found.size
-    contradiction, note = _compare(product, size, header)
+    contradiction, note = compare(product, size, header)
     return Finding(
         place=place,
         verdict=Verdict.ADOPTED if contradiction is None else Verdict.STALE,
@@ -143,7 +142,7 @@ def _read(place: Place, product: Product, *, hashed: bool) -> Finding:
     )
 
 
-def _compare(product: Product, size: int, header: Mapping[str, Keyword]) -> tuple[str | None, str | None]:
+def compare(product: Product, size: int, header: Mapping[str, Keyword]) -> tuple[str | None, str | None]:
     """Return why a sound file is not the archive's present content, or None and a note if nothing proves it.
 
     A size and a pipeline version count where both sides state them; only the row of the file's own
@@ -151,9 +150,25 @@ def _compare(product: Product, size: int, header: Mapping[str, Keyword]) -> tupl
     """
     if product.size is not None and size != product.size:
         return f"found with {size} bytes, the archive lists {product.size}", None
+    versions = _pipelines(product, header)
+    if versions is not None:
+        own, listed = versions
+        return (None if own == listed else f"made by pipeline {own}, the archive states {listed}"), None
+    return None, UNPROVED if product.size is None else None
+
+
+def read_making(path: Path, name: str) -> dict[str, Keyword]:
+    """Return what a FITS file tells of its making; nothing for other files."""
+    return read_keywords(path, _HEADER) if name.endswith(".fits") else {}
+
+
+def states_pipeline(product: Product, header: Mapping[str, Keyword]) -> bool:
+    """True where both the file and the archive state a pipeline version, so that they can be compared."""
+    return _pipelines(product, header) is not None
+
+
+def _pipelines(product: Product, header: Mapping[str, Keyword]) -> tuple[str, str] | None:
+    """Return the pipeline version of the file and of the listing, where both are stated without doubt."""
     listed = {row.prvversion.strip() for row in product.rows if row.prvversion and is_own_row(row)}
     own = str(header.get("CAL_VER") or "").strip()
-    if own and len(listed) == 1:
-        (version,) = listed
-        return (None if own == version else f"made by pipeline {own}, the archive states {version}"), None
-    return None, UNPROVED if product.size is None else None
+    return (own, listed.pop()) if own and len(listed) == 1 else None

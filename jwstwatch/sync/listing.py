@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from jwstwatch.archive.batching import product_batches
 from jwstwatch.config.settings import Profile
@@ -13,7 +12,7 @@ from jwstwatch.core.model import ListingRow
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.products import Product
 from jwstwatch.disk import looking
-from jwstwatch.errors import UnsafePathError
+from jwstwatch.errors import CancelledError, UnsafePathError
 from jwstwatch.store.listings import RecordedProduct
 from jwstwatch.store.plans import KnownFile, PlanRow
 from jwstwatch.store.roots import RootRecord
@@ -136,7 +135,24 @@ def _plan(
         )
         if context.token_rejected and decision.reason == planning.NO_TOKEN:
             decision = replace(decision, reason=planning.TOKEN_REJECTED)
-        plan.append(_plan_row(subject.root.path, path, entry, known, target, decision))
+        row = PlanRow(
+            product_id=entry.id,
+            path=path,
+            known=known,
+            state=decision.state,
+            reason=decision.reason,
+            priority=decision.priority,
+        )
+        if decision.action is planning.Action.ADOPT:
+            _check_stop(context)
+            row = adopting.adopt(
+                row,
+                subject.root.path / path,
+                product,
+                revision=entry.revision,
+                sizes=not subject.profile.parameters.skip_check_filesize,
+            )
+        plan.append(row)
     return plan
 
 
@@ -174,25 +190,9 @@ def _known_file(
     return here if here is not None and here.product_id == entry.id else spare.get(entry.id, here)
 
 
-def _plan_row(
-    root: Path,
-    path: str,
-    entry: RecordedProduct,
-    known: KnownFile | None,
-    target: planning.Target,
-    decision: planning.Decision,
-) -> PlanRow:
-    row = PlanRow(
-        product_id=entry.id,
-        path=path,
-        known=known,
-        state=decision.state,
-        reason=decision.reason,
-        priority=decision.priority,
-    )
-    if decision.action is planning.Action.ADOPT:
-        return adopting.adopt(row, root / path, target)
-    return row
+def _check_stop(context: Context) -> None:
+    if context.stop.is_set():
+        raise CancelledError("stopped while files were taken in", hint="The next run goes on from here.")
 
 
 def _no_longer_wanted(context: Context, subject: Subject, product_ids: Sequence[int]) -> list[int]:

@@ -17,7 +17,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.site import Keyword, PageSettings, SiteView
 from jwstwatch.disk.markers import marker_path
-from jwstwatch.errors import ContentError
+from jwstwatch.errors import CancelledError, ContentError
 from jwstwatch.files import locked, write_if_changed
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.sites import DuePage, UnreadFile, thumbnail_path
@@ -25,6 +25,10 @@ from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 
 THUMBNAIL_THREADS = 2
+LOCK_GLANCE = 0.5
+"""Seconds between two tries to get the lock of a root's pages."""
+
+_GOES_ON = "The next run writes them."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,15 +53,24 @@ def publish(context: Context, subject: Subject) -> int:
     styles = _styles(context, subject)
     if not styles:
         return 0
-    with locked(marker_path(root.path)):
-        due = _due_pages(context, root, styles)
-        if not due and (root.path / "index.html").is_file():
-            return 0
-        context.report.step("writing pages")
-        keywords = _keywords(styles.values())
-        _read_headers(context, root, due, keywords)
-        _make_thumbnails(context, root, due, styles)
-        return _write(context, root, due, styles)
+    while True:
+        with locked(marker_path(root.path), wait=False) as mine:
+            if mine:
+                return _publish(context, root, styles)
+        # Another process writes pages of this root.
+        if context.stop.wait(LOCK_GLANCE):
+            raise CancelledError("stopped while another process wrote pages", hint=_GOES_ON)
+
+
+def _publish(context: Context, root: RootRecord, styles: Mapping[int, _Style]) -> int:
+    due = _due_pages(context, root, styles)
+    if not due and (root.path / "index.html").is_file():
+        return 0
+    context.report.step("writing pages")
+    keywords = _keywords(styles.values())
+    _read_headers(context, root, due, keywords)
+    _make_thumbnails(context, root, due, styles)
+    return _write(context, root, due, styles)
 
 
 def _styles(context: Context, subject: Subject) -> dict[int, _Style]:
@@ -132,9 +145,11 @@ def _read_headers(
     unread = context.store.sites.unread_headers(root.id, [page.proposal for page in due], names=names)
     read: list[tuple[UnreadFile, Mapping[str, Keyword]]] = []
     for entry in unread:
+        if context.stop.is_set():
+            raise CancelledError("stopped while headers were read for the pages", hint=_GOES_ON)
         try:
             read.append((entry, read_keywords(root.path / entry.path, keywords)))
-        except (ContentError, FileNotFoundError) as error:
+        except (ContentError, OSError) as error:
             context.report.warned(f"the header of {entry.path} cannot be read: {error}")
     context.store.sites.keep_headers(read, names=names)
 
@@ -173,7 +188,7 @@ def _make_thumbnail(
         make_thumbnail(
             root / entry.path, root / thumbnail_path(entry.path), width=style.width, height=style.height
         )
-    except (ContentError, FileNotFoundError) as error:
+    except (ContentError, OSError) as error:
         context.report.warned(f"no thumbnail of {entry.path}: {error}")
         return entry.file_id, None
     return entry.file_id, mark

@@ -8,6 +8,7 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.transfer.job import Fetched, Job
@@ -30,11 +31,12 @@ def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
         part.unlink()
     note_of(part).unlink(missing_ok=True)
     try:
-        with translate_storage_errors(part):
-            size, found = _copy(source, part)
-    except FileNotFoundError:
-        part.unlink(missing_ok=True)
-        return None
+        original = source.open("rb")
+    except OSError:
+        return None  # whatever ails the other copy, the archive has the file
+    try:
+        with original, translate_storage_errors(part):
+            size, found = _copy(original, part)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -44,9 +46,9 @@ def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
     return Fetched(job=job, part=part, size=size, sha256=found, received=0)
 
 
-def _copy(source: Path, part: Path) -> tuple[int, str]:
+def _copy(original: BinaryIO, part: Path) -> tuple[int, str]:
     """Return size and SHA-256 of what was written, read back from the copy itself."""
-    with source.open("rb") as original, part.open("xb+") as copy:
+    with part.open("xb+") as copy:
         try:
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
         except OSError:

@@ -192,6 +192,9 @@ class Attempt:
                 self._tools.check(partial.path, self._job.name)
         except ContentError as error:
             raise TransferError(Failure(kind=FailureKind.CONTENT, message=error.message)) from error
+        except FileNotFoundError as error:
+            message = f"the partial of {self._job.name} was removed while it was written"
+            raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error
 
     def _note(self, size: int) -> str | None:
         listed = self._job.listed_size

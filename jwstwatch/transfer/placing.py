@@ -28,8 +28,20 @@ def place(part: Path, target: Path, *, mode: int | None = None) -> None:
         _refuse_foreign(target)
         if mode is not None:
             part.chmod(mode)
-        part.replace(target)
+        try:
+            part.replace(target)
+        except FileNotFoundError as error:
+            raise UnsafePathError(
+                f"{part} vanished before it was put in place", hint="The next run fetches it again."
+            ) from error
         note_of(part).unlink(missing_ok=True)
+
+
+def discard(part: Path) -> None:
+    """Remove a partial that is not to be placed, and its note."""
+    for path in (part, note_of(part)):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def sync_folders(folders: Iterable[Path]) -> None:

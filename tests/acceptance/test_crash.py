@@ -152,7 +152,6 @@ def assert_whole(world: World, catalogue: Catalogue) -> None:
     "place",
     [
         "jwstwatch.disk.markers:write_atomically",
-        "jwstwatch.store.transfers:Transfers.open_intents",
         "jwstwatch.transfer.placing:sync_folders",
         "jwstwatch.store.transfers:Transfers.record_placed",
     ],

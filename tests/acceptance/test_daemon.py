@@ -15,6 +15,8 @@ from jwstwatch.demo.server import ArchiveServer, Fault, FaultKind
 from tests.acceptance.test_errors import assert_told
 from tests.acceptance.world import ISO, World, assert_as_archived, finish, stop, wait_until
 
+pytestmark = pytest.mark.slow
+
 OFTEN = {
     "fits": {"propID": 9001, "filetypes": ["rate", "uncal"], "every": "2s"},
     "all": {"propID": 9001, "every": "2s"},

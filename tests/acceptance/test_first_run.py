@@ -245,6 +245,7 @@ def test_a_second_run_fetches_nothing_rewrites_nothing_and_says_so(first: FirstR
     assert "pages unchanged" in ended.out
 
 
+@pytest.mark.slow
 def test_the_demo_ends_well_and_leaves_a_page(tmp_path: Path) -> None:
     world = World(tmp_path / "world", "")
     ended = world.run("demo", "--keep", "box")

@@ -12,6 +12,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import update
+
 from jwstwatch.core.model import FileState, Trigger
 from jwstwatch.errors import BusyError
 from jwstwatch.store import tables
@@ -19,7 +21,7 @@ from jwstwatch.store.engine import open_database
 from jwstwatch.store.plans import PlanRow
 from jwstwatch.store.store import Store
 from tests.conftest import PROJECT
-from tests.store.desk import DAY, NOW, OTHER, PROFILE, RATE, Desk, file_names, observation, row
+from tests.store.desk import NOW, OTHER, PROFILE, RATE, Desk, file_names, observation, row
 
 Answer = TypeVar("Answer")
 
@@ -147,11 +149,13 @@ def test_two_processes_never_claim_one_file(desk: Desk, url: str) -> None:
     assert sorted(chain(*claimed)) == sorted(entry.id for entry in desk.rows(tables.file))
 
 
-def test_a_lease_that_ended_is_taken_over_by_one_only(desk: Desk, url: str) -> None:
+def test_what_a_closed_run_still_holds_is_taken_over_by_one_only(desk: Desk, url: str) -> None:
     first, second = shared_files(desk, 10)
     assert len(first.claim()) == 10
-    third = replace(second.of("third"), profile=second.profile).later(DAY)
-    second = second.later(DAY)
+    third = replace(second.of("third"), profile=second.profile)
+    with desk.store.database.write() as connection:
+        closed = update(tables.run).where(tables.run.c.id == first.run.id).values(outcome="cancelled")
+        connection.execute(closed)
 
     def claim(mine: Desk) -> Callable[[Store], list[int]]:
         return lambda store: [entry.file_id for entry in replace(mine, store=store).claim(100)]

@@ -468,10 +468,13 @@ def test_a_withheld_file_without_a_release_date_waits_for_the_recheck(desk: Desk
     assert due(desk.later(RECHECK)) == [1001]
 
 
-def test_what_is_wanted_needs_no_new_list(desk: Desk) -> None:
+def test_an_observation_with_a_missing_file_is_listed_again_until_it_is_there(desk: Desk) -> None:
     desk.observe(observation(1))
     desk.want(RATE)
     checked(desk, 1)
+    assert due(desk) == [1001]
+    (claim,) = desk.claim()
+    desk.place(claim)
     assert due(desk) == []
 
 
@@ -498,6 +501,7 @@ def test_finding_what_is_due_costs_in_proportion_to_what_is_known(url: str, tmp_
         desk.observe(*(observation(number) for number in range(size)))
         desk.list(*(row(name, parent=1000 + number) for number, name in enumerate(names)))
         desk.want(*names)
+        desk.set_file((desk.file_id(f"01345/{name}") for name in names[20:]), state="present")
         desk.set_file((desk.file_id(f"01345/{name}") for name in names[:20]), state="failed")
         desk.store.listings.mark_checked(desk.profile, range(1000, 1000 + size), now=NOW)
         steps = 0

@@ -68,14 +68,16 @@ def test_a_declined_file_is_never_fetched(desk: Desk) -> None:
     assert run.store.transfers.planned(run.run.id, run.profile, now=NOW, force=True)[0] == 1
 
 
-def test_a_claimed_file_is_no_other_run_s_until_the_lease_ends(desk: Desk) -> None:
+def test_a_claimed_file_is_no_other_run_s_until_its_run_is_over_whatever_the_clock_says(desk: Desk) -> None:
     desk.want(RATE)
     other = desk.of(OTHER)
     other.replan()
     (claim,) = desk.claim()
     assert other.claim() == []
     assert other.later(LEASE).claim() == []
-    (again,) = other.later(LEASE + HOUR).claim()
+    assert other.later(LEASE + DAY).claim() == []
+    desk.next_run()
+    (again,) = other.claim()
     assert again == claim
 
 
