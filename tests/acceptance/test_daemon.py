@@ -116,7 +116,9 @@ def test_a_daemon_that_is_ended_in_mid_transfer_goes_on_when_it_is_started_again
     before = datetime.now(UTC)
     assert stop(process, timeout=SOON).code == 0, daemons.log()
     assert (datetime.now(UTC) - before).total_seconds() < SOON
-    assert runs(world, "fits")[-1][1] == "cancelled"
+    last = {runs(world, name)[-1][1] for name in OFTEN}
+    assert "cancelled" in last, "whichever of the two had the files"
+    assert None not in last
     assert world.ask("SELECT count(*) FROM file WHERE claimed_by IS NOT NULL") == [(0,)]
     archive.faults.clear()
     process = daemons.start()
