@@ -153,7 +153,6 @@ _STORAGE_HINTS = {
     errno.ETIMEDOUT: ("does not answer in time", "Check the network mount."),
     errno.EREMOTEIO: ("reports remote input/output errors", "Check the network mount."),
     errno.ELOOP: ("is a link that leads in a circle", "Mend the link."),
-    errno.EEXIST: ("is a link that leads nowhere, or no folder", "Is its disk mounted?"),
     errno.ENODEV: ("is gone", "Mount it again."),
     errno.ENXIO: ("is gone", "Mount it again."),
     errno.EMFILE: ("cannot be opened: too many open files", "Raise the limit on open files (ulimit -n)."),

@@ -27,7 +27,7 @@ def establish(root: Path, *, expected: str | None, files: int) -> str:
     with translate_storage_errors(root):
         found = read(root)
         if found is None and files == 0:
-            root.mkdir(parents=True, exist_ok=True)
+            _make(root)
             found = _create(root, expected or str(uuid.uuid4()))
     if found is None:
         raise RootMissingError(
@@ -40,6 +40,15 @@ def establish(root: Path, *, expected: str | None, files: int) -> str:
             hint=_ways_on(root),
         )
     return found
+
+
+def _make(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise StorageError(
+            f"{root} is a link that leads nowhere, or no folder", hint="Is its disk mounted?"
+        ) from error
 
 
 def is_mounted(root: Path, identity: str) -> bool:
