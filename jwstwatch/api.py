@@ -192,20 +192,7 @@ def _moment(value: str | date | None, name: str) -> datetime | None:
 
 
 def _row(file: FileReport) -> dict[str, str | int | float | bool | None]:
-    return {
-        "path": str(file.path),
-        "name": file.name,
-        "uri": file.uri,
-        "proposal": file.proposal,
-        "obsnum": file.obsnum,
-        "filetype": file.filetype,
-        "state": file.state.value,
-        "reason": file.reason,
-        "size": file.size,
-        "sha256": file.sha256,
-        "revision": file.revision,
-        "changed_at": to_iso(file.changed_at),
-    }
+    return {**file.facts(), "changed_at": to_iso(file.changed_at)}
 
 
 class _Log(Silence):

@@ -106,20 +106,7 @@ def _time(text: str | None, option: str) -> datetime | None:
 
 def document(file: FileReport) -> dict[str, object]:
     """Return a file as the JSON contract has it."""
-    return {
-        "path": str(file.path),
-        "name": file.name,
-        "uri": file.uri,
-        "proposal": file.proposal,
-        "obsnum": file.obsnum,
-        "filetype": file.filetype,
-        "state": file.state.value,
-        "reason": file.reason,
-        "size": file.size,
-        "sha256": file.sha256,
-        "revision": file.revision,
-        "changed_at": output.iso(file.changed_at),
-    }
+    return {**file.facts(), "changed_at": output.iso(file.changed_at)}
 
 
 def _print_table(found: Iterable[FileReport]) -> None:

@@ -52,6 +52,22 @@ class FileReport:
     note: str | None = None
     profiles: tuple[str, ...] = ()
 
+    def facts(self) -> dict[str, str | int | float | bool | None]:
+        """Return what the inventory tells of the file, by the names of the JSON contract, times apart."""
+        return {
+            "path": str(self.path),
+            "name": self.name,
+            "uri": self.uri,
+            "proposal": self.proposal,
+            "obsnum": self.obsnum,
+            "filetype": self.filetype,
+            "state": self.state.value,
+            "reason": self.reason,
+            "size": self.size,
+            "sha256": self.sha256,
+            "revision": self.revision,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileQuery:

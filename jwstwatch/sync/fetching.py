@@ -35,7 +35,6 @@ class Received:
     """What a run's transfers came to; `bytes` are those received."""
 
     bytes: int = 0
-    files: int = 0
     claims: dict[int, Claim] = field(default_factory=dict)
 
 
@@ -203,7 +202,6 @@ def _settle(
     for entry in failures:
         context.report.failed(entry.job.name, entry.failure.message)
     received.bytes += sum(entry.received for entry in group)
-    received.files += len(placed)
     for ended in group:
         received.claims.pop(ended.job.key, None)
 

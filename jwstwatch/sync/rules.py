@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from pathlib import Path
 
 from jwstwatch.config.settings import Profile
@@ -114,8 +113,3 @@ def query_digest(profile: Profile) -> str:
     values = written(profile.parameters)
     asked = {name: values[name] for name in _QUERY} | {"whole": time_rules(profile).whole}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def stamp(moment: datetime) -> str:
-    """Write a time for people, to the minute."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
