@@ -44,11 +44,14 @@ def show(profile: Profile, settings: Settings, arguments: argparse.Namespace) ->
     one_off.print_tables(profile, found, arguments)
     one_off.save_tables(profile, found, arguments.format)
     if not found.observations and not arguments.json:
-        output.complain("no observation matches the query", hint=_why_empty(profile.explicit("lookbacktime")))
+        output.complain("no observation matches the query", hint=_why_empty(profile))
     return ExitCode.DONE
 
 
-def _why_empty(lookback_typed: bool) -> str:
-    if lookback_typed:
-        return "A longer --lookbacktime or another --instrument may find some."
+def _why_empty(profile: Profile) -> str:
+    instruments = ", ".join(profile.parameters.instrument)
+    if profile.parameters.date_select or profile.explicit("lookbacktime"):
+        return f"A longer time or another --instrument than {instruments} may find some."
+    if profile.parameters.propID:
+        return f"Check the proposal number; --instrument all asks for more than {instruments}."
     return "It looks back one day unless --propID, --lookbacktime or --date_select says otherwise."
