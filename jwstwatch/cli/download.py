@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import one_off, output, progress, query, session
-from jwstwatch.cli.run_now import run_document, say
+from jwstwatch.cli.run_now import say
 from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             result = story.run(profile, context=context, trigger=Trigger.ONE_OFF, options=options)
         found = tabling.in_hand(context, profile, run_id=result.record.id)
         if arguments.json:
+            from jwstwatch.sync.documents import run_document
+
             output.print_json({"runs": [run_document(result.record)]})
         else:
             one_off.print_tables(profile, found, arguments)

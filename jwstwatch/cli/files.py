@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, session
+from jwstwatch.core.dates import iso
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import ExitCode, UsageError
 
@@ -106,7 +107,7 @@ def _time(text: str | None, option: str) -> datetime | None:
 
 def document(file: FileReport) -> dict[str, object]:
     """Return a file as the JSON contract has it."""
-    return {**file.facts(), "changed_at": output.iso(file.changed_at)}
+    return {**file.facts(), "changed_at": iso(file.changed_at)}
 
 
 def _print_table(found: Iterable[FileReport]) -> None:
@@ -114,7 +115,7 @@ def _print_table(found: Iterable[FileReport]) -> None:
         [
             file.state.value,
             output.size(file.size),
-            output.iso(file.changed_at) or "",
+            iso(file.changed_at) or "",
             str(file.path) + (f"  ({file.reason})" if file.reason else ""),
         ]
         for file in found

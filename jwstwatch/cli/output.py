@@ -8,7 +8,7 @@ import logging
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 SCHEMA = 1
 
@@ -43,13 +43,6 @@ def hint(text: str) -> None:
 
 def _hint(text: str) -> None:
     print(f"  {text}", file=sys.stderr)
-
-
-def iso(moment: datetime | None) -> str | None:
-    """Write a time as the JSON contract has it: ISO 8601 with Z, to the second; None stays None."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def size(count: float | None) -> str:

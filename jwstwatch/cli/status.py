@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, session
-from jwstwatch.cli.run_now import run_document
+from jwstwatch.core.dates import iso
 from jwstwatch.core.model import FileState
 from jwstwatch.core.status import is_reachable, schedule_text
 from jwstwatch.errors import ExitCode
@@ -111,6 +111,8 @@ def _files(standing: _Standing, name: str) -> dict[str, int]:
 
 
 def _document(standing: _Standing) -> dict[str, object]:
+    from jwstwatch.sync.documents import run_document
+
     profiles = []
     for name, profile in standing.settings.profiles.items():
         last, counts = standing.last.get(name), standing.counts.get(name)
@@ -119,7 +121,7 @@ def _document(standing: _Standing) -> dict[str, object]:
                 "name": name,
                 "enabled": profile.parameters.enabled,
                 "schedule": _schedule(profile),
-                "next_run_at": output.iso(_next_run(standing, profile)),
+                "next_run_at": iso(_next_run(standing, profile)),
                 "last_run": run_document(last) if last else None,
                 "files": _files(standing, name),
                 "bytes": {
@@ -132,7 +134,7 @@ def _document(standing: _Standing) -> dict[str, object]:
     return {
         "daemon": dict(standing.daemon),
         "profiles": profiles,
-        "archive": {"reachable": reachable, "checked_at": output.iso(checked_at)},
+        "archive": {"reachable": reachable, "checked_at": iso(checked_at)},
         "token": {"source": standing.token, "days_left": None},
         "roots": standing.roots,
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, session
 from jwstwatch.core import naming
+from jwstwatch.core.dates import iso
 from jwstwatch.errors import ExitCode, JwstwatchError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _next_checks(settings: Settings, store: Store) -> dict[str, str]:
     for name, profile in settings.profiles.items():
         started = last[name].started_at if name in last else None
         due = next_run(profile.parameters, last_started_at=started, now=now)
-        found[name] = f"next run due {output.iso(due)}" if due else "runs by hand only"
+        found[name] = f"next run due {iso(due)}" if due else "runs by hand only"
     return found
 
 
@@ -111,8 +112,8 @@ def _text(report: ProductReport, verdicts: dict[str, Verdict], when: dict[str, s
         "archive",
         [
             report.uri,
-            f"revision {report.revision}; first listed {output.iso(report.first_seen_at)}, "
-            f"changed {output.iso(report.changed_at)}",
+            f"revision {report.revision}; first listed {iso(report.first_seen_at)}, "
+            f"changed {iso(report.changed_at)}",
             f"listed size {output.size(report.size)}" if report.size is not None else "no size listed",
             *[f"{name} {value}" for name, value in sorted(report.facts.items())],
             *_row_lines(report),
@@ -129,7 +130,7 @@ def _text(report: ProductReport, verdicts: dict[str, Verdict], when: dict[str, s
     lines += _section(
         "history",
         [
-            f"{output.iso(event.at)}  {event.kind}" + (f": {event.detail}" if event.detail else "")
+            f"{iso(event.at)}  {event.kind}" + (f": {event.detail}" if event.detail else "")
             for event in report.events
         ],
     )
@@ -170,7 +171,7 @@ def _row_lines(report: ProductReport, most: int = 5) -> list[str]:
 
 def _file_lines(file: FileReport) -> list[str]:
     state = f"{file.state.value}" + (f" ({file.reason})" if file.reason else "")
-    lines = [str(file.path), f"  {state}, since {output.iso(file.changed_at)}"]
+    lines = [str(file.path), f"  {state}, since {iso(file.changed_at)}"]
     if file.profiles:
         lines.append(f"  wanted by {', '.join(file.profiles)}")
     if file.sha256:
@@ -180,7 +181,7 @@ def _file_lines(file: FileReport) -> list[str]:
     if file.last_error:
         lines.append(f"  last error after {file.attempts} attempts: {file.last_error}")
     if file.next_attempt_at:
-        lines.append(f"  next attempt not before {output.iso(file.next_attempt_at)}")
+        lines.append(f"  next attempt not before {iso(file.next_attempt_at)}")
     return lines
 
 
@@ -190,8 +191,8 @@ def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, 
         "uri": report.uri,
         "revision": report.revision,
         "facts": dict(report.facts),
-        "first_seen_at": output.iso(report.first_seen_at),
-        "changed_at": output.iso(report.changed_at),
+        "first_seen_at": iso(report.first_seen_at),
+        "changed_at": iso(report.changed_at),
         "rules": {
             name: {"kept": verdict.kept, "rule": verdict.rule, "reason": verdict.reason}
             for name, verdict in verdicts.items()
@@ -204,16 +205,16 @@ def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, 
                 "size": file.size,
                 "sha256": file.sha256,
                 "revision": file.revision,
-                "changed_at": output.iso(file.changed_at),
+                "changed_at": iso(file.changed_at),
                 "attempts": file.attempts,
                 "last_error": file.last_error,
-                "next_attempt_at": output.iso(file.next_attempt_at),
+                "next_attempt_at": iso(file.next_attempt_at),
                 "profiles": list(file.profiles),
             }
             for file in report.files
         ],
         "history": [
-            {"at": output.iso(event.at), "kind": event.kind, "detail": event.detail, "path": event.path}
+            {"at": iso(event.at), "kind": event.kind, "detail": event.detail, "path": event.path}
             for event in report.events
         ],
     }

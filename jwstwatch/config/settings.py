@@ -70,6 +70,45 @@ class MastSettings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonSettings:
+    """How the daemon shares the machine; `log_format` is `text` or `json`."""
+
+    at_once: int = 2
+    log_format: str = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifySettings:
+    """Who is told what: `to` are apprise's URLs, which may hold passwords; `when` the kinds of news.
+
+    `digest` is the minute of the day (UTC) at which a summary is sent, None for none.
+    """
+
+    to: tuple[str, ...] = field(default=(), repr=False)
+    when: tuple[str, ...] = ("new", "reprocessed", "failures", "archive", "token")
+    digest: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookSettings:
+    """Commands that are run when something happened; `timeout` in seconds."""
+
+    after_file: str | None = None
+    after_observation: str | None = None
+    after_run: str | None = None
+    on_error: str | None = None
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where Prometheus finds figures: a text file, and a loopback address as (host, port)."""
+
+    file: Path | None = None
+    listen: tuple[str, int] | None = None
+
+
 MAST_PARAMETERS: Mapping[str, Specification] = specifications(MastSettings)
 """Every key below `mast:`."""
 
@@ -99,6 +138,12 @@ class Settings:
     """An SQLAlchemy URL; it may hold a password."""
     mast: MastSettings
     profiles: Mapping[str, Profile]
+    daemon: DaemonSettings = field(default_factory=DaemonSettings)
+    notify: NotifySettings = field(default_factory=NotifySettings)
+    heartbeat: str | None = field(default=None, repr=False)
+    """A URL that is asked for after each good round; whoever knows it can pretend to be us."""
+    hooks: HookSettings = field(default_factory=HookSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
     warnings: tuple[str, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
     """Where `state`, and `mast.*` come from."""

@@ -127,3 +127,10 @@ def _read_limit(text: str | None) -> float | None:
     if "-" not in text:
         raise ValueError(f"{text!r} is neither an MJD nor an ISO date such as 2022-07-12")
     return to_mjd(parse_iso(text))
+
+
+def iso(moment: datetime | None) -> str | None:
+    """Write a time as the JSON contract has it: ISO 8601 with Z, to the second; None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

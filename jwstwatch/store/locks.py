@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,11 +26,14 @@ _GLANCE = 0.02
 
 
 @contextlib.contextmanager
-def exclusive(database: Database, purpose: str) -> Iterator[None]:
-    """Hold the state's lock for `purpose` ("daemon", "migration"), or raise `BusyError` naming who has it."""
+def exclusive(database: Database, purpose: str, *, note: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Hold the state's lock for `purpose` ("daemon", "migration"), or raise `BusyError` naming who has it.
+
+    `note` is kept in an SQLite state's lock file, beside the process, for whoever looks there.
+    """
     path = sqlite_path(database.engine.url)
     if path is not None:
-        with _file_lock(path.with_name(f"{path.name}.{purpose}.lock"), purpose):
+        with _file_lock(lock_path(path, purpose), purpose, note or {}):
             yield
     elif database.is_sqlite:
         yield  # a state in memory belongs to this process alone
@@ -39,8 +42,13 @@ def exclusive(database: Database, purpose: str) -> Iterator[None]:
             yield
 
 
+def lock_path(state: Path, purpose: str) -> Path:
+    """Return the lock file of an SQLite state for `purpose`."""
+    return state.with_name(f"{state.name}.{purpose}.lock")
+
+
 @contextlib.contextmanager
-def _file_lock(path: Path, purpose: str) -> Iterator[None]:
+def _file_lock(path: Path, purpose: str, note: Mapping[str, str]) -> Iterator[None]:
     with translate_storage_errors(path):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
@@ -52,7 +60,7 @@ def _file_lock(path: Path, purpose: str) -> Iterator[None]:
             )
         mark = own_mark()
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        content = {"pid": mark.pid, "host": mark.host, "since": since, "version": __version__}
+        content = {"pid": mark.pid, "host": mark.host, "since": since, "version": __version__, **note}
         os.ftruncate(handle, 0)
         os.pwrite(handle, json.dumps(content).encode(), 0)
         yield
@@ -77,7 +85,7 @@ def holder(database: Database, purpose: str) -> dict[str, object]:
     if path is None:
         return nobody if database.is_sqlite else nobody | {"running": _is_held(database, purpose)}
     try:
-        handle = os.open(path.with_name(f"{path.name}.{purpose}.lock"), os.O_RDONLY | os.O_CLOEXEC)
+        handle = os.open(lock_path(path, purpose), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return nobody
     try:

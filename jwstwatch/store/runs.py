@@ -31,6 +31,10 @@ class Counts:
     waiting: int = 0
     bytes: int = 0
     pages: int = 0
+    found: int | None = None
+    """Observations that this run's query returned; None where it was not answered."""
+    from_floor: bool | None = None
+    """That query reached back to the profile's floor."""
 
     @property
     def products(self) -> int:
@@ -148,6 +152,8 @@ class Runs:
             "waiting": counts.waiting,
             "bytes": counts.bytes,
             "pages": counts.pages,
+            "found": counts.found,
+            "from_floor": counts.from_floor,
             "error_kind": error.kind if error else None,
             "error_message": error.message if error else None,
             "error_hint": error.hint if error else None,
@@ -184,6 +190,20 @@ class Runs:
         moved = ("query_digest", "floor", "rechecked_at", "completed_at")
         with self._database.write() as connection:
             bulk.upsert(connection, tables.profile, [row], update=moved)
+
+    def approved(self, profile: str) -> int | None:
+        """Return the bytes of the largest plan of the profile that somebody said yes to, None for none."""
+        with self._database.read() as connection:
+            return connection.execute(
+                select(tables.profile.c.approved_bytes).where(tables.profile.c.name == profile)
+            ).scalar()
+
+    def approve(self, profile: str, size: int | None) -> None:
+        """Keep a yes to a plan of `size` bytes, or (None) forget it once the plan is carried out."""
+        with self._database.write() as connection:
+            connection.execute(
+                update(tables.profile).where(tables.profile.c.name == profile).values(approved_bytes=size)
+            )
 
     def last(self, profiles: Sequence[str]) -> dict[str, RunRecord]:
         """Return the newest run of each profile that has one."""
@@ -232,6 +252,8 @@ def record_of(row: Row[tuple[object, ...]]) -> RunRecord:
             waiting=row.waiting,
             bytes=row.bytes,
             pages=row.pages,
+            found=row.found,
+            from_floor=row.from_floor,
         ),
         error_kind=row.error_kind,
         error_message=row.error_message,

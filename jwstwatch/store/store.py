@@ -6,16 +6,19 @@ from types import TracebackType
 
 from jwstwatch.store.engine import Database, open_database
 from jwstwatch.store.listings import Listings
+from jwstwatch.store.notices import Notices
 from jwstwatch.store.plans import Plans
 from jwstwatch.store.reports import Reports
 from jwstwatch.store.roots import Roots
 from jwstwatch.store.runs import Runs
 from jwstwatch.store.sites import Sites
+from jwstwatch.store.tokens import Tokens
 from jwstwatch.store.transfers import Transfers
 
 
 class Store:
-    """The state, by subject: `runs`, `listings`, `plans`, `transfers`, `roots`, `sites`, `reports`.
+    """The state, by subject: `runs`, `listings`, `plans`, `transfers`, `roots`, `sites`, `reports`,
+    `notices`, `tokens`.
 
     Every method is one short transaction; times are aware UTC and come from the caller.
     """
@@ -29,6 +32,8 @@ class Store:
         self.roots = Roots(database)
         self.sites = Sites(database)
         self.reports = Reports(database)
+        self.notices = Notices(database)
+        self.tokens = Tokens(database)
 
     def __enter__(self) -> Store:
         return self

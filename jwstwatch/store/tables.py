@@ -47,6 +47,7 @@ profile = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("rechecked_at", UtcDateTime),
     Column("completed_at", UtcDateTime, comment="start of the last run whose listing was whole"),
+    Column("approved_bytes", BigInteger, comment="largest plan that somebody said yes to; null: none"),
 )
 
 run = Table(
@@ -63,6 +64,8 @@ run = Table(
     Column("pid", Integer, nullable=False),
     Column("process_start", Text, nullable=False, comment="tells a process from a later one with its number"),
     Column("observations", Integer, nullable=False, server_default="0"),
+    Column("found", Integer, comment="observations that its query returned; null: it was not answered"),
+    Column("from_floor", Boolean, comment="the query reached back to the profile's floor"),
     Column("downloaded", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("withheld", Integer, nullable=False, server_default="0"),
@@ -260,4 +263,30 @@ page = Table(
     Column("written", Integer, nullable=False, comment="`changes` as it was when the page was written"),
     Column("settings", String(64), nullable=False, comment="digest of how it was written"),
     comment="the page of a proposal in a root, due where written < changes",
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("cause", String(200), primary_key=True, comment="what it is about, such as `hook after_run`"),
+    Column("kind", String(32), nullable=False),
+    Column("profile", String(64)),
+    Column("text", Text, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("times", Integer, nullable=False, server_default="1"),
+    Column("cleared_at", UtcDateTime, comment="null: it still holds"),
+    Column("told_at", UtcDateTime, comment="when a message about it was sent last"),
+    comment="what the people who run this should know, until it is over",
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of salt and token"),
+    Column("salt", String(32), nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("accepted_at", UtcDateTime, comment="when the archive took it last"),
+    Column("rejected_at", UtcDateTime, comment="when the archive refused it last"),
+    comment="the tokens that were used, so that their age is known; never a token itself",
 )

@@ -6,12 +6,14 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from jwstwatch.archive.protocol import Archive
 from jwstwatch.config.settings import MastSettings, Profile
 
 if TYPE_CHECKING:
+    from jwstwatch.store.runs import RunRecord
     from jwstwatch.store.store import Store
 
 
@@ -60,6 +62,54 @@ class Silence:
     def warned(self, text: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivedFile:
+    """A verified file that was put in place: `size` in bytes, `replaced` where an older one stood there."""
+
+    profile: str
+    run_id: int
+    path: Path
+    name: str
+    uri: str
+    revision: int
+    size: int
+    sha256: str
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedObservation:
+    """An observation of which every file that the profile selects is there since this run."""
+
+    profile: str
+    run_id: int
+    obs_id: str
+    proposal: int | None
+    obsnum: int | None
+    files: int
+
+
+class Witness(Protocol):
+    """Learns what happened, after it is committed: hooks and messages stand behind it. It never raises."""
+
+    def file_arrived(self, file: ArrivedFile) -> None:
+        """A file is present."""
+
+    def observation_completed(self, observation: CompletedObservation) -> None:
+        """Everything selected of an observation is present."""
+
+    def run_ended(self, record: RunRecord) -> None:
+        """A run is recorded with its outcome; waits for what the witness does about it."""
+
+
+class Nobody:
+    """A witness that looks away."""
+
+    def file_arrived(self, file: ArrivedFile) -> None: ...
+    def observation_completed(self, observation: CompletedObservation) -> None: ...
+    def run_ended(self, record: RunRecord) -> None: ...
+
+
 def utc_now() -> datetime:
     """Return the time now."""
     return datetime.now(UTC)
@@ -78,6 +128,7 @@ class Context:
     token_rejected: bool = False
     stop: threading.Event = field(default_factory=threading.Event)
     report: Reporter = field(default_factory=Silence)
+    witness: Witness = field(default_factory=Nobody)
     now: Callable[[], datetime] = utc_now
 
 

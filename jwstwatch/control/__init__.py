@@ -1,0 +1,1 @@
+"""How a command talks to the daemon: a socket, JSON lines, and where to find it. Standard library only."""

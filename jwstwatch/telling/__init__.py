@@ -1,0 +1,1 @@
+"""Who hears what happened: commands (hooks), messages, a heartbeat, Prometheus."""
