@@ -9,6 +9,8 @@ from pathlib import Path
 CONFIG_FLAGS = ("-c", "--config", "--configfile")
 # argparse would take them for ambiguous, although both options are the same.
 _ABBREVIATED = ("--co", "--con", "--conf", "--confi")
+_TOKEN_FILE = "--token-file"  # noqa: S105 - an option, not a secret
+_FILE_FLAGS = (*CONFIG_FLAGS, *_ABBREVIATED, _TOKEN_FILE)
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,14 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
         *_ABBREVIATED, type=Path, default=argparse.SUPPRESS, dest="config", help=argparse.SUPPRESS
     )
     parser.add_argument(
+        _TOKEN_FILE,
+        type=_token_file,
+        metavar="FILE",
+        default=argparse.SUPPRESS,
+        dest="token_file",
+        help="file with the MAST token, in place of mast.token_file; one line, mode 0640 or less",
+    )
+    parser.add_argument(
         "-v",
         "--verbose",
         action="count",
@@ -39,9 +49,27 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _token_file(text: str) -> Path:
+    """Read the path of a token file; where the token itself was typed, it is not repeated."""
+    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
+    from jwstwatch.core.parameter_secrets import TokenFile
+
+    try:
+        return TokenFile().read(text)
+    except ValueNotAllowedError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def complete(arguments: argparse.Namespace) -> None:
     """Give the options that were not typed their defaults."""
-    for name, value in (("config", None), ("verbose", 0), ("allow_network_state", False), ("json", False)):
+    defaults = {
+        "config": None,
+        "token_file": None,
+        "verbose": 0,
+        "allow_network_state": False,
+        "json": False,
+    }
+    for name, value in defaults.items():
         if not hasattr(arguments, name):
             setattr(arguments, name, value)
 
@@ -50,7 +78,7 @@ def command_in(words: Sequence[str], commands: Sequence[str]) -> str | None:
     """Return the command among the words of a command line: the first word that is no option and no file."""
     before = ""
     for word in words:
-        if not word.startswith("-") and before not in (*CONFIG_FLAGS, *_ABBREVIATED):
+        if not word.startswith("-") and before not in _FILE_FLAGS:
             return word if word in commands else None
         before = word
     return None

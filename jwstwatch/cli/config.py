@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _load(arguments: argparse.Namespace) -> Settings:
     from jwstwatch.config import load
 
-    return load(arguments.config, environ=os.environ, folder=Path.cwd())
+    return load(arguments.config, environ=os.environ, folder=Path.cwd(), token_file=arguments.token_file)
 
 
 def _check(arguments: argparse.Namespace) -> ExitCode:
@@ -94,7 +94,7 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
 
     # The query of an old file comes into effect only with a command, so its warnings are asked for here.
     about_query = one_off(settings, {}).warnings if settings.legacy_path else ()
-    return (*settings.warnings, *about_query)
+    return (*settings.warnings, *settings.unset, *about_query)
 
 
 def _show(arguments: argparse.Namespace) -> ExitCode:
@@ -163,11 +163,8 @@ _Rows = list[tuple[str, "Plain", "Source"]]
 
 def _file_values(settings: Settings) -> _Rows:
     from jwstwatch.config.places import mask_password
-    from jwstwatch.config.settings import MAST_PARAMETERS
 
-    values: dict[str, Plain] = {"state": mask_password(settings.state_url)}
-    for name, specification in MAST_PARAMETERS.items():
-        values[f"mast.{name}"] = specification.kind.write(getattr(settings.mast, name))
+    values: dict[str, Plain] = {"state": mask_password(settings.state_url), **settings.shown()}
     return [(name, value, settings.sources[name]) for name, value in values.items()]
 
 

@@ -29,7 +29,8 @@ _TITLES: Final = {
 }
 
 # Options of jwst_mast_query that here are not the only ones with that letter.
-_ABBREVIATED: Final = {"filetypes": "--f", "jpg_separate_subdir": "--j", "token": "--t"}
+_ABBREVIATED: Final = {"filetypes": "--f", "jpg_separate_subdir": "--j"}
+_ABBREVIATED_TOKEN: Final = ("--t", "--to", "--tok", "--toke")
 
 
 def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ONE_OFF_GROUPS) -> None:
@@ -43,11 +44,9 @@ def add_options(parser: argparse.ArgumentParser, *, groups: Iterable[Group] = ON
         "--token",
         metavar="TOKEN",
         help="MAST token for this command (everybody on this machine can read it in the list of processes; "
-        "$MAST_API_TOKEN is better)",
+        "$MAST_API_TOKEN or --token-file is better)",
     )
-    parser.add_argument(
-        _ABBREVIATED["token"], dest="token", default=argparse.SUPPRESS, help=argparse.SUPPRESS
-    )
+    parser.add_argument(*_ABBREVIATED_TOKEN, dest="token", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     parser.add_argument(
         "--login", dest=_REFUSED, nargs="*", default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -18,25 +20,36 @@ from jwstwatch.errors import CancelledError, ConfigurationError, ExitCode
 if TYPE_CHECKING:
     from jwstwatch.archive.protocol import Archive
     from jwstwatch.config import Profile, Settings
-    from jwstwatch.config.secrets import Token
+    from jwstwatch.config.secrets import Token, TokenSource
     from jwstwatch.store.store import Store
-    from jwstwatch.sync.context import Context, Reporter
+    from jwstwatch.sync.context import Context, Reporter, Witness
+    from jwstwatch.transfer.budget import Budget
 
 
-def load_settings(arguments: argparse.Namespace, *, one_off: bool = False) -> Settings:
+def load_settings(arguments: argparse.Namespace, *, one_off: bool = False, service: bool = False) -> Settings:
     """Read the configuration that the command line and the environment name.
 
-    An old jwst_query.cfg stands for one query, so only a one-off command can follow it.
+    An old jwst_query.cfg stands for one query, so only a one-off command can follow it. Variables in the
+    addresses of messages must be set for the `service`; others may not even be allowed to know them.
     """
     from jwstwatch.config import load
+    from jwstwatch.config.documents import unusable
 
-    settings = load(arguments.config, environ=os.environ, folder=Path.cwd(), legacy_variable=one_off)
+    settings = load(
+        arguments.config,
+        environ=os.environ,
+        folder=Path.cwd(),
+        legacy_variable=one_off,
+        token_file=arguments.token_file,
+    )
     if settings.legacy_path is not None and not one_off:
         raise ConfigurationError(
             f"{settings.legacy_path} is a configuration of jwst_mast_query, which has no profiles",
             hint="`jwstwatch query` and `jwstwatch download` take it as it is; for this command write a "
             "jwstwatch.yaml with profiles (docs/configuration.md).",
         )
+    if service and settings.unset:
+        raise unusable(str(settings.path), settings.unset)
     for warning in settings.warnings:
         output.complain(f"warning: {warning}")
     return settings
@@ -54,18 +67,21 @@ def open_state(arguments: argparse.Namespace, settings: Settings, *, upgrade: bo
     return open_store(settings.state_url, upgrade=True, allow_network_state=arguments.allow_network_state)
 
 
-def find_token(settings: Settings, typed: str | None = None) -> Token | None:
-    """Return the token there is for the configured archive, if any; a typed one comes first."""
-    from jwstwatch.config.secrets import Token
-    from jwstwatch.config.secrets import find_token as find
+def token_source(settings: Settings, typed: str | None = None) -> TokenSource:
+    """Return what finds the token for the configured archive; a typed one comes first."""
+    from jwstwatch.config.secrets import TokenSource
 
     if typed:
         output.complain(
             "warning: a typed token can be read by everybody on this machine while the command runs",
-            hint="Set $MAST_API_TOKEN instead.",
+            hint="Set $MAST_API_TOKEN, or name a file that holds it with --token-file.",
         )
-        return Token(value=typed.strip(), source="command line")
-    return find(os.environ, server=settings.mast.server)
+    return TokenSource(settings, os.environ, typed)
+
+
+def find_token(settings: Settings, typed: str | None = None) -> Token | None:
+    """Return the token there is for the configured archive, if any; a typed one comes first."""
+    return token_source(settings, typed).current()
 
 
 def open_archive(settings: Settings, *, token: str | None, stop: threading.Event | None = None) -> Archive:
@@ -83,11 +99,19 @@ def make_context(
     report: Reporter,
     profiles: Mapping[str, Profile] | None = None,
     typed_token: str | None = None,
+    tokens: TokenSource | None = None,
+    budget: Budget | None = None,
+    witness: Witness | None = None,
 ) -> Context:
-    """Put together what a run needs."""
-    from jwstwatch.sync.context import Context
+    """Put together what a run needs.
 
-    token = find_token(settings, typed_token)
+    The token is read here, and once more where the archive refuses it. A service that runs on hands its own
+    `tokens` over, so that what is wrong with a place is not told at every run.
+    """
+    from jwstwatch.sync.context import Context, Nobody
+
+    source = tokens if tokens is not None else token_source(settings, typed_token)
+    token = source.current()
     value = token.value if token else None
     return Context(
         store=store,
@@ -95,9 +119,34 @@ def make_context(
         mast=settings.mast,
         profiles=settings.profiles if profiles is None else profiles,
         token=value,
+        reread_token=partial(_reread, source),
+        budget=budget,
         stop=stop,
         report=report,
+        witness=witness if witness is not None else Nobody(),
     )
+
+
+@contextlib.contextmanager
+def telling(settings: Settings, store: Store, *, stop: threading.Event | None = None) -> Iterator[Witness]:
+    """Yield the witness that hooks, messages and the heartbeat are behind; what they began is waited for.
+
+    Where `stop` is set, or the block was left by an exception, they get a few seconds only.
+    """
+    from jwstwatch.telling.witness import LINGER, Teller
+
+    teller = Teller(settings, store)
+    patience: float | None = LINGER
+    try:
+        yield teller
+        patience = None
+    finally:
+        teller.close(patience, stop=stop)
+
+
+def _reread(source: TokenSource, refused: str) -> str | None:
+    token = source.again(refused)
+    return token.value if token is not None else None
 
 
 class Stopper:
@@ -116,10 +165,11 @@ class Stopper:
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Note the signal; ask to stop."""
-        if self.event.is_set() and number == signal.SIGINT:
+        if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        self.event.set()
+        # Not here: the interrupted thread may be waiting for the event, with its lock in hand.
+        _thread.start_new_thread(self.event.set, ())
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +63,8 @@ class Problems:
 
 def suggest(word: str, known: tuple[str, ...]) -> str:
     """Return ` (did you mean ...?)` where a known word resembles `word`, or nothing."""
+    from difflib import get_close_matches
+
     plain = {name.lower(): name for name in known}
     close = get_close_matches(word.lower(), plain, n=1, cutoff=0.7)
     return f" (did you mean {plain[close[0]]}?)" if close else ""
@@ -71,16 +72,19 @@ def suggest(word: str, known: tuple[str, ...]) -> str:
 
 def join_path(path: str, key: str) -> str:
     """Return the dotted path of `key` below `path`, on one line whatever the key holds."""
+    # A URL that slipped to where a key belongs may hold a password.
+    key = re.sub(r"://.*", "://***", key, flags=re.DOTALL)
     shown = key if re.fullmatch(r"[\w.+-]{1,64}", key, re.ASCII) else ascii(key[:64])
     return f"{path}.{shown}" if path else shown
 
 
 class UnsetVariableError(ValueError):
-    """A string names an environment variable that is not set."""
+    """A string names an environment variable that is not set; `whole` where it holds nothing else."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, whole: bool) -> None:
         super().__init__(f"the environment variable {name} is not set")
         self.name = name
+        self.whole = whole
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
@@ -91,16 +95,16 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
         if name is None:
             return "$"
         if not environ.get(name):
-            raise UnsetVariableError(name)
+            raise UnsetVariableError(name, whole=match[0] == text.strip())
         return environ[name]
 
     return _VARIABLE.sub(replacement, text)
 
 
-def expand_all(node: Node, environ: Mapping[str, str]) -> Written:
-    """Return the written value of `node`, with the variables in its strings expanded."""
+def expand_all(node: Node, environ: Mapping[str, str] | None) -> Written:
+    """Return the written value of `node`, its variables expanded; None expands nothing."""
     if isinstance(node.value, str):
-        return expand(node.value, environ)
+        return node.value if environ is None else expand(node.value, environ)
     if isinstance(node.value, tuple):
         return [expand_all(item, environ) for item in node.value]
     if isinstance(node.value, Mapping):

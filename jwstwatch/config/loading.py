@@ -40,12 +40,14 @@ def load(
     environ: Mapping[str, str],
     folder: Path,
     legacy_variable: bool = False,
+    token_file: Path | None = None,
     system_folder: Path = places.SYSTEM_FOLDER,
 ) -> Settings:
     """Return the settings of the first configuration file found, or those of no file at all.
 
     An old file (`jwst_query.cfg`) gives no profiles but the base of a one-off command; the state and the
     archive then come from the next file of ours. `legacy_variable` lets $JWST_QUERY_CFGFILE name one.
+    `token_file` is a typed one, which wins over `mast.token_file`.
     Raises `ConfigurationError` with one line for each problem.
     """
     folder = folder.absolute()
@@ -66,7 +68,7 @@ def load(
         elif found is not None:
             files.own = found
             break
-    return _understand(files, environ=environ, folder=folder)
+    return _understand(files, environ=environ, folder=folder, token_file=token_file)
 
 
 def one_off(settings: Settings, typed: Mapping[str, object]) -> Profile:
@@ -90,7 +92,7 @@ def one_off(settings: Settings, typed: Mapping[str, object]) -> Profile:
 
 def _open(place: places.Place, *, environ: Mapping[str, str], folder: Path) -> _Found | None:
     shown = str(place.path)
-    if place.path.is_relative_to(folder):
+    if place.path.is_relative_to(folder) and folder != Path("/"):
         shown = str(place.path.relative_to(folder))
     try:
         present = place.path.exists()
@@ -103,12 +105,19 @@ def _open(place: places.Place, *, environ: Mapping[str, str], folder: Path) -> _
         missing = f"{shown} is not there ({place.named} names it)"
         raise ConfigurationError(missing, hint="Check the path.", problems=(missing,))
     reading = Reading(
-        path=place.path, base=place.path.parent, current=folder, environ=environ, problems=Problems(shown)
+        path=place.path,
+        base=place.path.parent,
+        current=folder,
+        environ=environ,
+        problems=Problems(shown),
+        unset=Problems(shown),
     )
     return _Found(root=parse(read_text(place.path, shown), reading.problems), reading=reading)
 
 
-def _understand(files: _Files, *, environ: Mapping[str, str], folder: Path) -> Settings:
+def _understand(
+    files: _Files, *, environ: Mapping[str, str], folder: Path, token_file: Path | None
+) -> Settings:
     environment = Reading(
         path=folder, base=folder, current=folder, environ=environ, problems=Problems("environment")
     )
@@ -116,7 +125,7 @@ def _understand(files: _Files, *, environ: Mapping[str, str], folder: Path) -> S
     top, reading = _sections_of(files.own) if files.own else ({}, environment)
     defaults = sections.read_defaults(top, reading)
     profiles = {} if files.legacy else sections.read_profiles(top, reading, (built_in, defaults))
-    mast, sources = sections.read_mast(top, reading, environment)
+    own, sources = sections.read_own(top, reading, environment, token_file=token_file)
     state_url, sources["state"] = sections.read_state(top, reading, environment)
     sections.refuse_pages(top, reading)
     old_values, warnings = _old_values(files.legacy, folder) if files.legacy else ({}, ())
@@ -125,9 +134,10 @@ def _understand(files: _Files, *, environ: Mapping[str, str], folder: Path) -> S
     return Settings(
         path=files.own.reading.path if files.own else None,
         state_url=state_url,
-        mast=mast,
         profiles=profiles,
+        **own,
         warnings=tuple(dict.fromkeys((*warnings, *about_profiles))),
+        unset=reading.unset.lines(),
         sources=sources,
         legacy_path=files.legacy.reading.path if files.legacy else None,
         folder=folder,

@@ -8,7 +8,7 @@ from typing import Final
 
 from jwstwatch.config.places import CONFIG_VARIABLE, LEGACY_VARIABLE, SERVER_VARIABLE, STATE_VARIABLE
 from jwstwatch.config.sections import TOP_KEYS
-from jwstwatch.config.settings import MAST_PARAMETERS
+from jwstwatch.config.settings import FILE_PARAMETERS
 from jwstwatch.core.parameter_kinds import Plain
 from jwstwatch.core.parameter_table import Group, Specification
 from jwstwatch.core.parameters import OUTPUT_VARIABLE, PARAMETERS
@@ -91,18 +91,61 @@ _WRITING: Final = f"""\
 - **Dates**: MJD or ISO 8601 in UTC. One is exact, `2022-06-06+` a lower and `2022-06-06-` an upper limit, two
   make a range.
 - **Durations**: a number and a unit, `90 min`, `6h`, `7d`, `2 weeks`, `1d 12h`. A bare number is refused.
-- **Rates**: a number and a unit, `40 MB/s`, `500 kB/s`, `300 Mbit/s`.
+- **Rates and sizes**: a number and a unit, `40 MB/s`, `500 kB/s`, `300 Mbit/s`; `500 GB`, `1.5 TB`.
+- **Times of day**: `08:00` or `18:30`, in UTC, with or without quotation marks.
 - **True and false**: also yes and no, on and off. As options: `--makewebpages`, or `--makewebpages False`.
 - **Environment variables**: `$NAME` and `${{NAME}}` are replaced in every text of the file, `$$` is a dollar
   sign. One that is not set is an error, except `${OUTPUT_VARIABLE}` in `outrootdir`: there the current folder
-  takes its place.
-- **Folders** in the file are relative to the file's own folder; in an old file and as options, to the
-  current one.
+  takes its place. In the commands of `hooks:` nothing is replaced: `sh -c '...'` reads a variable when it
+  runs.
+- **Folders and files** in the file are relative to the file's own folder; in an old file and as options, to
+  the current one.
 - **Anchors and merging**: `&name`, `*name` and `<<:` work; keys at the top that begin with `x-` are a place
   for them.
 
-A token or a password anywhere in the file is an error: keep it with `jwstwatch token set`, or in
-`$MAST_API_TOKEN`.
+A MAST token anywhere in the file is an error, see below. The URLs of `notify.to` and `heartbeat` may hold
+passwords, best as a variable (`mailto://team:$MAIL_PASSWORD@example.org`): `config show` and messages
+show no more of them than the scheme.
+"""
+
+_SERVICE: Final = """\
+## An example for a service
+
+```yaml
+daemon:
+  at_once: 2                          # profiles at the same time
+  log_format: json
+mast:
+  token_file: /etc/jwstwatch/token
+notify:
+  to: [$TEAM_WEBHOOK, "mailto://team:$MAIL_PASSWORD@example.org"]
+  when: [new, failures, archive, token]
+  digest: 08:00                       # UTC
+heartbeat: https://monitor.example.org/ping/jwstwatch
+hooks:
+  after_observation: /usr/local/bin/reduce --quick
+  on_error: sh -c 'logger -t jwstwatch "$JWSTWATCH_PROFILE needs a look"'
+  timeout: 10 min
+metrics:
+  file: /var/lib/node_exporter/jwstwatch.prom
+  listen: 127.0.0.1:9177              # this machine alone
+```
+"""
+
+_TOKENS: Final = """\
+## Where the token is looked for
+
+The first of these places that holds a token counts; it is read again at each run, and once more when the
+archive refuses it, so that a new token needs no restart:
+
+1. `--token` of `query` and `download` (everybody on the machine can read it in the list of processes);
+2. the file that `--token-file` or else `mast.token_file` names: one line, not open to everybody
+   (`chmod 0640`);
+3. `$MAST_API_TOKEN`;
+4. the systemd credential `mast_token` (systemd hands out a changed one at the next start of the service);
+5. the keyring, for https://mast.stsci.edu only: `jwstwatch token set`, or what astroquery stored.
+
+A place that cannot be used is a warning, and the next one counts. Public data need no token.
 """
 
 _VARIABLES: Final[Mapping[str, str]] = {
@@ -112,12 +155,13 @@ _VARIABLES: Final[Mapping[str, str]] = {
     OUTPUT_VARIABLE: "The output folder, where `outrootdir` is not given or names it.",
     LEGACY_VARIABLE: "An old configuration file for `query` and `download`, where no other file is named.",
     "MAST_API_TOKEN": "The token for data that are not public.",
+    "CREDENTIALS_DIRECTORY": "Set by systemd: where the credential `mast_token` lies.",
 }
 
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    parts = [_TOP, _WRITING, _file_keys(), _environment()]
+    parts = [_TOP, _WRITING, _file_keys(), _SERVICE, _TOKENS, _environment()]
     parts += [_group(group, heading) for group, heading in _HEADINGS.items()]
     parts.append(_one_off_only())
     return "\n".join(parts)
@@ -126,8 +170,8 @@ def page() -> str:
 def _file_keys() -> str:
     rows = [(f"`{name}`", text) for name, text in TOP_KEYS.items()]
     keys = (
-        (f"`mast.{name}`", _cell(each.kind.allowed), _written(each), _cell(each.help))
-        for name, each in MAST_PARAMETERS.items()
+        (f"`{path}`", _cell(each.kind.allowed), _written(each), _cell(each.help))
+        for path, each in FILE_PARAMETERS.items()
     )
     return (
         "## The file's own keys\n\n"

@@ -1,16 +1,18 @@
-"""The sections of our configuration file: `state`, `mast`, `defaults`, `profiles`."""
+"""The sections of our configuration file: state, profiles and their defaults, and what the service needs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from jwstwatch.config import places
 from jwstwatch.config.credentials import is_credential
 from jwstwatch.config.documents import Node, UnsetVariableError, expand_all, join_path
-from jwstwatch.config.settings import MAST_PARAMETERS, MastSettings, Profile, Setting, Values
-from jwstwatch.config.values import Reading, build_profile, read_values
+from jwstwatch.config.section_settings import SECTION_PARAMETERS, SECTIONS
+from jwstwatch.config.settings import FILE_PARAMETERS, TOP_PARAMETERS, Profile, Setting, Values
+from jwstwatch.config.values import Reading, absolute, build_profile, read_setting, read_values
 from jwstwatch.core.parameter_kinds import ValueNotAllowedError
 from jwstwatch.core.parameter_table import Layer, Source
 from jwstwatch.core.parameters import PARAMETERS
@@ -23,6 +25,11 @@ TOP_KEYS: Final[Mapping[str, str]] = {
     "mast": "How the archive is spoken to, see below.",
     "defaults": "Values for every profile that does not say otherwise.",
     "profiles": "The saved queries by name: letters, digits, dots, hyphens, underscores.",
+    "daemon": "How the daemon shares the machine, see below.",
+    "notify": "Who is told what happened, see below.",
+    "heartbeat": "A URL that is asked for after each good round, see below.",
+    "hooks": "Commands that are run when something happened, see below.",
+    "metrics": "Figures for Prometheus, see below.",
 }
 """The keys at the top of the file, and what they are for."""
 
@@ -83,25 +90,54 @@ def read_profiles(top: Top, reading: Reading, below: Sequence[Values]) -> dict[s
     return profiles
 
 
-def read_mast(top: Top, reading: Reading, environment: Reading) -> tuple[MastSettings, dict[str, Source]]:
-    """Return how the archive is spoken to and where each value comes from."""
+def read_own(
+    top: Top, reading: Reading, environment: Reading, *, token_file: Path | None
+) -> tuple[dict[str, Any], dict[str, Source]]:
+    """Return what belongs to the file as a whole, by the attributes of `Settings`, and each value's source.
+
+    The environment's server and a typed `token_file` win over the file's.
+    """
     values: dict[str, Setting] = {}
-    if "mast" in top:
-        values = read_values(top["mast"], MAST_PARAMETERS, reading, path="mast", layer=Layer.FILE)
-    server = environment.environ.get(places.SERVER_VARIABLE)
-    if server:
-        source = Source(layer=Layer.ENVIRONMENT, name=f"${places.SERVER_VARIABLE}")
-        try:
-            typed = MAST_PARAMETERS["server"].kind.read(server)
-            values["server"] = Setting(value=typed, source=source)
-        except ValueNotAllowedError as error:
-            environment.problems.add(0, places.SERVER_VARIABLE, str(error))
+    for section, table in SECTION_PARAMETERS.items():
+        if section in top:
+            found = read_values(top[section], table, reading, path=section, layer=Layer.FILE)
+            values |= {f"{section}.{name}": setting for name, setting in found.items()}
+    for name, specification in TOP_PARAMETERS.items():
+        setting = (
+            read_setting(top[name], specification, reading, path=name, layer=Layer.FILE)
+            if name in top
+            else None
+        )
+        if setting is not None:
+            values[name] = setting
+    values |= _server_of(environment)
+    if token_file is not None:
+        path = absolute(token_file, base=environment.current, environ=environment.environ)
+        values["mast.token_file"] = Setting(value=path, source=Source(layer=Layer.TYPED, name="--token-file"))
     built_in = Source(layer=Layer.BUILT_IN)
-    sources = {
-        f"mast.{name}": values[name].source if name in values else built_in for name in MAST_PARAMETERS
-    }
-    stated = {name: setting.value for name, setting in values.items()}
-    return MastSettings(**stated), sources  # type: ignore[arg-type]  # the kinds made each value's type
+    sources = {path: values[path].source if path in values else built_in for path in FILE_PARAMETERS}
+    return _built(values), sources
+
+
+def _server_of(environment: Reading) -> Values:
+    server = environment.environ.get(places.SERVER_VARIABLE)
+    if not server:
+        return {}
+    try:
+        typed = SECTION_PARAMETERS["mast"]["server"].kind.read(server)
+    except ValueNotAllowedError as error:
+        environment.problems.add(0, places.SERVER_VARIABLE, str(error))
+        return {}
+    source = Source(layer=Layer.ENVIRONMENT, name=f"${places.SERVER_VARIABLE}")
+    return {"mast.server": Setting(value=typed, source=source)}
+
+
+def _built(values: Values) -> dict[str, Any]:
+    built: dict[str, Any] = {name: values[name].value for name in TOP_PARAMETERS if name in values}
+    for section, made in SECTIONS.items():
+        paths = {name: f"{section}.{name}" for name in SECTION_PARAMETERS[section]}
+        built[section] = made(**{name: values[path].value for name, path in paths.items() if path in values})
+    return built
 
 
 def read_state(top: Top, reading: Reading, environment: Reading) -> tuple[str, Source]:

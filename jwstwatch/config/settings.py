@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from jwstwatch.config.documents import suggest
-from jwstwatch.core.parameter_kinds import Maybe
-from jwstwatch.core.parameter_scalars import Integer
+from jwstwatch.config.section_settings import (
+    SECTION_PARAMETERS,
+    DaemonSettings,
+    HookSettings,
+    MastSettings,
+    MetricsSettings,
+    NotifySettings,
+)
+from jwstwatch.core.parameter_kinds import Maybe, Plain
+from jwstwatch.core.parameter_secrets import WebAddress
 from jwstwatch.core.parameter_table import (
     EXPLICIT_LAYERS,
     Group,
@@ -18,9 +27,22 @@ from jwstwatch.core.parameter_table import (
     parameter,
     specifications,
 )
-from jwstwatch.core.parameter_units import Rate, Seconds, Server
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.errors import UsageError
+
+__all__ = [
+    "FILE_PARAMETERS",
+    "TOP_PARAMETERS",
+    "DaemonSettings",
+    "HookSettings",
+    "MastSettings",
+    "MetricsSettings",
+    "NotifySettings",
+    "Profile",
+    "Setting",
+    "Settings",
+    "Values",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,83 +56,6 @@ class Setting:
 
 Values: TypeAlias = Mapping[str, Setting]
 """The settings of one layer, by name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MastSettings:
-    """How the archive is spoken to. `timeout` in seconds, `bandwidth` in bytes per second."""
-
-    server: str = parameter(
-        Server(),
-        "https://mast.stsci.edu",
-        "The only host that is contacted.",
-        group=Group.ARCHIVE,
-        legacy=False,
-    )
-    connections: int = parameter(
-        Integer(1, 64, "a number of connections"),
-        6,
-        "Files that are fetched at the same time.",
-        group=Group.ARCHIVE,
-        legacy=False,
-    )
-    timeout: float = parameter(
-        Seconds(),
-        60.0,
-        "Seconds without an answer or a byte after which the archive counts as silent.",
-        group=Group.ARCHIVE,
-        legacy=False,
-    )
-    bandwidth: int | None = parameter(
-        Maybe(Rate()),
-        None,
-        "Most that is received in a second, over all connections; empty: no limit.",
-        group=Group.ARCHIVE,
-        legacy=False,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaemonSettings:
-    """How the daemon shares the machine; `log_format` is `text` or `json`."""
-
-    at_once: int = 2
-    log_format: str = "text"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifySettings:
-    """Who is told what: `to` are apprise's URLs, which may hold passwords; `when` the kinds of news.
-
-    `digest` is the minute of the day (UTC) at which a summary is sent, None for none.
-    """
-
-    to: tuple[str, ...] = field(default=(), repr=False)
-    when: tuple[str, ...] = ("new", "reprocessed", "failures", "archive", "token")
-    digest: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HookSettings:
-    """Commands that are run when something happened; `timeout` in seconds."""
-
-    after_file: str | None = None
-    after_observation: str | None = None
-    after_run: str | None = None
-    on_error: str | None = None
-    timeout: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetricsSettings:
-    """Where Prometheus finds figures: a text file, and a loopback address as (host, port)."""
-
-    file: Path | None = None
-    listen: tuple[str, int] | None = None
-
-
-MAST_PARAMETERS: Mapping[str, Specification] = specifications(MastSettings)
-"""Every key below `mast:`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +85,21 @@ class Settings:
     profiles: Mapping[str, Profile]
     daemon: DaemonSettings = field(default_factory=DaemonSettings)
     notify: NotifySettings = field(default_factory=NotifySettings)
-    heartbeat: str | None = field(default=None, repr=False)
-    """A URL that is asked for after each good round; whoever knows it can pretend to be us."""
+    heartbeat: str | None = parameter(
+        Maybe(WebAddress()),
+        None,
+        "URL that is asked for after each good round, so that silence is noticed elsewhere; empty: none.",
+        group=Group.SERVICE,
+        legacy=False,
+        secret=True,
+    )
     hooks: HookSettings = field(default_factory=HookSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     warnings: tuple[str, ...] = ()
+    unset: tuple[str, ...] = ()
+    """Addresses that count as left out, as they name variables which only the service's environment has."""
     sources: Mapping[str, Source] = field(default_factory=dict)
-    """Where `state`, and `mast.*` come from."""
+    """Where `state` and each of `FILE_PARAMETERS` come from."""
     legacy_path: Path | None = None
     """The old configuration file that was given, if one was."""
     folder: Path = field(default_factory=Path)
@@ -164,3 +117,24 @@ class Settings:
             f"there is no profile {name!r}{where}{suggest(name, tuple(self.profiles))}",
             hint=f"The profiles are: {known}.",
         )
+
+    def shown(self) -> dict[str, Plain]:
+        """Return the value of each of `FILE_PARAMETERS` as it may be shown: without anything secret."""
+        return {
+            path: specification.show(reduce(getattr, path.split("."), self))
+            for path, specification in FILE_PARAMETERS.items()
+        }
+
+
+TOP_PARAMETERS: Final[Mapping[str, Specification]] = specifications(Settings)
+"""Every parameter that stands at the top of the file, outside of any section."""
+
+FILE_PARAMETERS: Final[Mapping[str, Specification]] = {
+    **{
+        f"{section}.{name}": specification
+        for section, table in SECTION_PARAMETERS.items()
+        for name, specification in table.items()
+    },
+    **TOP_PARAMETERS,
+}
+"""Every parameter that belongs to the file as a whole, by its dotted path."""

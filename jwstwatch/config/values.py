@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,6 @@ from jwstwatch.config.documents import Node, Problems, UnsetVariableError, expan
 from jwstwatch.config.settings import Profile, Setting, Values
 from jwstwatch.core.instruments import instrument_patterns
 from jwstwatch.core.parameter_kinds import UNSET, ValueNotAllowedError
-from jwstwatch.core.parameter_scalars import Folder
 from jwstwatch.core.parameter_table import Layer, Source, Specification
 from jwstwatch.core.parameters import OUTPUT_VARIABLE, PARAMETERS, Parameters
 
@@ -21,6 +20,8 @@ NOT_PARAMETERS: Final[Mapping[str, str]] = {
     "configfile": "this is an option (--config), not a parameter of a profile",
 }
 """Names that jwst_mast_query takes in its file and that are no parameters here, with the reason."""
+
+_UNNAMED: Final = "an environment variable in it is not set; $$ stands for a dollar sign"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,10 @@ class Reading:
     base: Path
     current: Path
     """The current folder, which stands in for an output folder that is not set."""
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)
     problems: Problems
+    unset: Problems = field(default_factory=lambda: Problems(""))
+    """Secrets whose variables are not set here: the service's environment may have them."""
 
 
 def absolute(path: Path, *, base: Path, environ: Mapping[str, str]) -> Path:
@@ -88,13 +91,19 @@ def read_setting(
         if isinstance(entry.value, str) and OUTPUT_VARIABLE in entry.value:
             warning = output_warning(reading.current)
     try:
-        value = specification.kind.take(expand_all(entry, environ))
-    except (ValueNotAllowedError, UnsetVariableError) as error:
+        value = specification.kind.take(expand_all(entry, None if specification.literal else environ))
+    except ValueNotAllowedError as error:
         reading.problems.add(entry.line, path, str(error))
+        return None
+    except UnsetVariableError as error:
+        # What looks like a variable in a password may be a part of it.
+        named = error.whole or not specification.secret
+        problems = reading.unset if specification.secret else reading.problems
+        problems.add(entry.line, path, str(error) if named else _UNNAMED)
         return None
     if value is UNSET:
         return None
-    if isinstance(specification.kind, Folder):
+    if isinstance(value, Path):
         value = absolute(value, base=reading.base, environ=reading.environ)
     source = Source(layer=layer, file=reading.path, line=entry.line)
     return Setting(value=value, source=source, warning=warning)

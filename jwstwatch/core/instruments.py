@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from types import MappingProxyType
 
 DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -140,5 +139,7 @@ def _invalid_mode(mode: str, instruments: Sequence[str]) -> str:
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -12,9 +12,10 @@ _TRUE = frozenset({"true", "yes", "on", "y", "1"})
 _FALSE = frozenset({"false", "no", "off", "n", "0"})
 
 
-@dataclass(frozen=True, slots=True)
 class Boolean(ScalarKind[bool]):
     """True or false."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -146,9 +147,10 @@ class RelativeName(ScalarKind[str]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Folder(ScalarKind[Path]):
     """A folder, absolute or relative to the file it is written in."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -165,3 +167,48 @@ class Folder(ScalarKind[Path]):
 
     def write(self, value: Path) -> Plain:
         return str(value)
+
+
+class File(ScalarKind[Path]):
+    """A file, absolute or relative to the file it is written in."""
+
+    __slots__ = ()
+
+    @property
+    def allowed(self) -> str:
+        return "the path of a file"
+
+    @property
+    def placeholder(self) -> str:
+        return "FILE"
+
+    def read_text(self, text: str) -> Path:
+        if not text.isprintable() or text.rpartition("/")[2] in ("", ".", "..", "~"):
+            raise self.refusal(text)
+        return Path(text)
+
+    def write(self, value: Path) -> Plain:
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(ScalarKind[str]):
+    """One of a few words, in lower case."""
+
+    words: tuple[str, ...]
+
+    @property
+    def allowed(self) -> str:
+        return f"one of {', '.join(self.words[:-1])} and {self.words[-1]}"
+
+    @property
+    def placeholder(self) -> str:
+        return "|".join(self.words)
+
+    def read_text(self, text: str) -> str:
+        if text.lower() not in self.words:
+            raise self.refusal(text)
+        return text.lower()
+
+    def write(self, value: str) -> Plain:
+        return value

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
-from jwstwatch.core.parameter_kinds import Kind
+from jwstwatch.core.parameter_kinds import Kind, Plain
 
 Value = TypeVar("Value")
 
@@ -24,6 +24,7 @@ class Group(StrEnum):
     PAGES = "pages"
     SCHEDULE = "schedule"
     ARCHIVE = "archive"
+    SERVICE = "service"
 
 
 class Layer(StrEnum):
@@ -73,6 +74,22 @@ class Specification:
     """Why a saved profile must not have it; empty where it may."""
     short: str | None
     """Its one-letter option, such as `-i`."""
+    secret: bool
+    """True where the value may hold a secret: it is shown nowhere but for a URL's scheme."""
+    literal: bool
+    """True where a dollar sign in a file is only a dollar sign."""
+
+    def show(self, value: object) -> Plain:
+        """Return a value as `config show` may tell it."""
+        plain: Plain = self.kind.write(value)
+        return _mask(plain) if self.secret else plain
+
+
+def _mask(plain: Plain) -> Plain:
+    if isinstance(plain, list):
+        return [_mask(item) for item in plain]
+    scheme, separator, _ = plain.partition("://") if isinstance(plain, str) else ("", "", "")
+    return None if plain is None else f"{scheme}://***" if separator else "***"
 
 
 _KEY = "jwstwatch"
@@ -87,6 +104,8 @@ def parameter(
     legacy: bool = True,
     one_off_only: str = "",
     short: str | None = None,
+    secret: bool = False,
+    literal: bool = False,
 ) -> Value:
     """Declare a field of a table of parameters: its kind, default and help sentence."""
     metadata = {
@@ -96,8 +115,10 @@ def parameter(
         "legacy": legacy,
         "one_off_only": one_off_only,
         "short": short,
+        "secret": secret,
+        "literal": literal,
     }
-    declared: Value = field(default=default, metadata={_KEY: metadata})
+    declared: Value = field(default=default, repr=not secret, metadata={_KEY: metadata})
     return declared
 
 
@@ -107,5 +128,6 @@ def specifications(table: type) -> Mapping[str, Specification]:
         {
             item.name: Specification(name=item.name, default=item.default, **item.metadata[_KEY])
             for item in fields(table)
+            if _KEY in item.metadata
         }
     )

@@ -1,13 +1,10 @@
-"""Kinds of values with a unit or a grammar of their own: durations, rates, schedules, time zones."""
+"""Kinds of values about time: durations, seconds, times of day, schedules, time zones."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from fractions import Fraction
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jwstwatch.core.parameter_kinds import Plain, ScalarKind, ValueNotAllowedError, shown
 
@@ -27,7 +24,8 @@ _SPELLINGS = {
     "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
 }  # fmt: skip
 _PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([a-z]+)\s*")
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
+NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?")
+BILLION = 10**9
 
 LONGEST = timedelta(days=3660)
 
@@ -43,17 +41,24 @@ def format_duration(duration: timedelta) -> str:
 
 def read_duration(text: str) -> timedelta | None:
     """Return the duration that `text` writes with units (`6h`, `90 min`, `1d 12h`), or None if it is none."""
-    position, microseconds = 0, Fraction(0)
+    position, total = 0, 0
     text = text.strip().lower()
     while position < len(text):
         part = _PART.match(text, position)
         if part is None or part[2] not in _SPELLINGS:
             return None
-        microseconds += Fraction(part[1]) * _UNITS[_SPELLINGS[part[2]]]
+        total += billionths(part[1]) * _UNITS[_SPELLINGS[part[2]]]
         position = part.end()
+    microseconds = total // BILLION
     if not text or microseconds > LONGEST // timedelta(microseconds=1):
         return None
-    return timedelta(microseconds=int(microseconds))
+    return timedelta(microseconds=microseconds)
+
+
+def billionths(number: str) -> int:
+    """Return a decimal number of at most nine places times 10**9, exactly (and without loading fractions)."""
+    whole, _, places = number.partition(".")
+    return int(whole + places.ljust(9, "0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,9 @@ class Duration(ScalarKind[timedelta]):
         return "DURATION"
 
     def read_text(self, text: str) -> timedelta:
-        if _NUMBER.fullmatch(text) and float(text):
+        if NUMBER.fullmatch(text) and float(text):
             raise ValueNotAllowedError(f"{shown(text)} has no unit: write {text}h or {text}d, for example")
-        duration = timedelta(0) if _NUMBER.fullmatch(text) else read_duration(text)
+        duration = timedelta(0) if NUMBER.fullmatch(text) else read_duration(text)
         if duration is None or duration < self.shortest:
             raise self.refusal(text)
         return duration
@@ -83,9 +88,10 @@ class Duration(ScalarKind[timedelta]):
         return format_duration(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Seconds(ScalarKind[float]):
     """A number of seconds, with or without its unit."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -96,7 +102,7 @@ class Seconds(ScalarKind[float]):
         return "SECONDS"
 
     def read_text(self, text: str) -> float:
-        if _NUMBER.fullmatch(text):
+        if NUMBER.fullmatch(text):
             seconds = float(text)
         else:
             duration = read_duration(text)
@@ -111,43 +117,27 @@ class Seconds(ScalarKind[float]):
         return int(value) if value.is_integer() else value
 
 
-_RATE_UNITS = {
-    "B": Fraction(1), "kB": Fraction(10**3), "KB": Fraction(10**3),
-    "MB": Fraction(10**6), "GB": Fraction(10**9),
-    "KiB": Fraction(2**10), "MiB": Fraction(2**20), "GiB": Fraction(2**30),
-    "kbit": Fraction(10**3, 8), "Mbit": Fraction(10**6, 8), "Gbit": Fraction(10**9, 8),
-}  # fmt: skip
-_RATE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)\s*([A-Za-z]+)(?:/s|ps)?")
+class MinuteOfDay(ScalarKind[int]):
+    """A time of day in hours and minutes, kept as the minutes since midnight."""
 
-
-@dataclass(frozen=True, slots=True)
-class Rate(ScalarKind[int]):
-    """Bytes per second, written with a unit: `40 MB/s`, `300 Mbit/s`."""
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
-        return "a rate of at least 1 kB/s such as 40 MB/s, 500 kB/s or 300 Mbit/s"
+        return "a time of day from 00:00 to 23:59"
 
     @property
     def placeholder(self) -> str:
-        return "RATE"
+        return "HH:MM"
 
     def read_text(self, text: str) -> int:
-        if _NUMBER.fullmatch(text):
-            raise ValueNotAllowedError(f"{shown(text)} has no unit: write {text} MB/s, for example")
-        match = _RATE.fullmatch(text)
-        if match is None or match[2] not in _RATE_UNITS:
+        match = re.fullmatch(r"([01]?[0-9]|2[0-3]):([0-5][0-9])", text)
+        if match is None:
             raise self.refusal(text)
-        rate = int(Fraction(match[1]) * _RATE_UNITS[match[2]])
-        if not 1000 <= rate <= 10**12:
-            raise self.refusal(text)
-        return rate
+        return 60 * int(match[1]) + int(match[2])
 
     def write(self, value: int) -> Plain:
-        for unit, size in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-            if value % size == 0:
-                return f"{value // size} {unit}/s"
-        return f"{value} B/s"
+        return f"{value // 60:02}:{value % 60:02}"
 
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -179,9 +169,10 @@ def _cron_part_is_valid(part: str, lowest: int, highest: int, names: tuple[str, 
     return first is not None and last is not None and lowest <= first <= last <= highest
 
 
-@dataclass(frozen=True, slots=True)
 class Cron(ScalarKind[str]):
     """Five fields as in a crontab: minute, hour, day of the month, month, day of the week (0, 7: Sunday)."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -204,9 +195,10 @@ class Cron(ScalarKind[str]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class TimeZone(ScalarKind[str]):
     """A time zone by its name in the IANA database."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -217,39 +209,12 @@ class TimeZone(ScalarKind[str]):
         return "ZONE"
 
     def read_text(self, text: str) -> str:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
         try:
             return ZoneInfo(text).key
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise self.refusal(text) from None
-
-    def write(self, value: str) -> Plain:
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class Server(ScalarKind[str]):
-    """The address of a server: http or https, a host, no credentials; kept without the slash at its end."""
-
-    @property
-    def allowed(self) -> str:
-        return "an address such as https://mast.stsci.edu (http or https, no user, no query)"
-
-    @property
-    def placeholder(self) -> str:
-        return "URL"
-
-    def read_text(self, text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise self.refusal(text) from None
-        if "@" in text:
-            # What stands before it may be a password.
-            raise ValueNotAllowedError(f"it holds credentials, but must be {self.allowed}")
-        if not valid or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
-            raise self.refusal(text)
-        return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 
     def write(self, value: str) -> Plain:
         return value

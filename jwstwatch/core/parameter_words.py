@@ -42,10 +42,10 @@ def unite_choices(choices: Iterable[ProposalChoice]) -> tuple[ProposalChoice, ..
     return tuple(ProposalChoice(proposal=proposal, obsnums=obsnums) for proposal, obsnums in found.items())
 
 
-@dataclass(frozen=True, slots=True)
 class Proposals(Kind[tuple[ProposalChoice, ...]]):
     """One proposal or several; in a file `1409`, `[1409, 1410]` or `{1409: [3, 103]}`."""
 
+    __slots__ = ()
     many = True
 
     @property
@@ -92,9 +92,10 @@ class Proposals(Kind[tuple[ProposalChoice, ...]]):
         ]
 
 
-@dataclass(frozen=True, slots=True)
 class Detector(ScalarKind[str]):
     """One detector in lower case, in full or in NIRCam's short form."""
+
+    __slots__ = ()
 
     @property
     def allowed(self) -> str:
@@ -118,10 +119,10 @@ class Detector(ScalarKind[str]):
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Instruments(Kind[tuple[str, ...]]):
     """One instrument, several, or all."""
 
+    __slots__ = ()
     many = True
 
     @property

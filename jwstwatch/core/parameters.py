@@ -15,6 +15,7 @@ from typing import Final
 from jwstwatch.core.dates import parse_date_select
 from jwstwatch.core.parameter_kinds import Maybe, Plain, Several
 from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
+from jwstwatch.core.parameter_sizes import Size
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
 from jwstwatch.core.parameter_units import Cron, Duration, TimeZone
 from jwstwatch.core.parameter_words import (
@@ -396,6 +397,13 @@ class Parameters:
         Duration(),
         timedelta(days=14),
         "Age up to which an observation is asked for in every run.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    max_plan: int | None = parameter(
+        Maybe(Size()),
+        500 * 10**9,
+        "Largest plan that a run fetches without a yes (`run-now --yes`); empty: no limit.",
         group=Group.SCHEDULE,
         legacy=False,
     )

@@ -28,11 +28,13 @@ class Desk:
 
     def load(self, explicit: str | None = None, **variables: Any) -> Settings:
         legacy_variable = variables.pop("legacy_variable", False)
+        token_file = variables.pop("token_file", None)
         return load(
             Path(explicit) if explicit else None,
             environ={**self.environ, **variables},
             folder=self.folder,
             legacy_variable=legacy_variable,
+            token_file=token_file,
             system_folder=self.folder.parent / "etc",
         )
 

@@ -39,7 +39,7 @@ def run(*words: str, file: Path | None = None) -> ExitCode:
     parser = argparse.ArgumentParser()
     config.add_options(parser)
     arguments = parser.parse_args(words)
-    arguments.config = file
+    arguments.config, arguments.token_file = file, None
     return config.run(arguments)
 
 
@@ -163,6 +163,43 @@ def test_the_pages_example_can_be_used(desk: Desk, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.endswith("2 profiles, no problems\n")
 
 
+def test_the_pages_example_for_a_service_can_be_used(
+    desk: Desk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEAM_WEBHOOK", "slack://T/B/C")
+    monkeypatch.setenv("MAIL_PASSWORD", "hunter2")
+    desk.write(page().split("```yaml\n")[2].split("```")[0])
+    assert run("check") is ExitCode.DONE
+    assert capsys.readouterr().out.endswith("0 profiles, no problems\n")
+
+
+def test_show_masks_what_may_be_secret_and_tells_where_it_is_from(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = desk.write(
+        "notify: {to: ['mailto://me:hunter2@host', 'slack://hunter2']}\nheartbeat: https://host/hunter2\n"
+    )
+    assert run("show") is ExitCode.DONE
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "notify.to file jwstwatch.yaml:1 mailto://***, slack://***" in lines
+    assert "heartbeat file jwstwatch.yaml:2 https://***" in lines
+    assert "daemon.at_once built-in 2" in lines
+    assert run("show", "--json") is ExitCode.DONE
+    report = as_json(capsys)
+    assert "hunter2" not in json.dumps(report)
+    expected = {"value": "https://***", "source": "file", "file": str(path), "line": 2, "name": None}
+    assert report["file"]["heartbeat"] == expected
+
+
+def test_check_tells_nothing_secret(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.write("notify: {to: hunter2}\nheartbeat: 'ftp://me:hunter2@host'\nmast: {token: hunter2}\n")
+    assert run("check") is ExitCode.USAGE
+    assert run("check", "--json") is ExitCode.USAGE
+    captured = capsys.readouterr()
+    assert "notify.to: it is not an apprise URL" in captured.out
+    assert "hunter2" not in captured.out + captured.err
+
+
 def test_the_commands_module_and_the_options_load_nothing_heavy() -> None:
     heavy = "{'yaml', 'astropy', 'astroquery', 'numpy', 'PIL', 'sqlalchemy', 'requests', 'jinja2', 'keyring'}"
     code = (
@@ -176,3 +213,23 @@ def test_the_commands_module_and_the_options_load_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_loading_the_configuration_needs_yaml_and_the_standard_library_alone(desk: Desk) -> None:
+    path = desk.write((PROJECT / "jwstwatch.yaml").read_text())
+    code = (
+        "import sys\nbefore = set(sys.modules)\nfrom pathlib import Path\n"
+        "from jwstwatch.config import load\n"
+        f"load(Path({str(path)!r}), environ={{'JWSTDOWNLOAD_OUTDIR': '/data'}}, folder=Path.cwd())\n"
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(*sorted(loaded - sys.stdlib_module_names))\n"
+        "print(*sorted({'difflib', 'fractions', 'zoneinfo', 'shlex'} & loaded))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    foreign, avoidable = done.stdout.splitlines()
+    # PyYAML brings its parser in C, which Cython made.
+    ours = {name for name in foreign.split() if not name.startswith(("_cython", "cython_runtime"))}
+    assert ours <= {"jwstwatch", "yaml", "_yaml"}
+    assert avoidable == ""

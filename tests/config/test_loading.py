@@ -298,4 +298,5 @@ def test_every_line_that_the_sample_file_offers_can_be_used(desk: Desk) -> None:
     settings = desk.load()
     assert profile_names(settings) == ["ers-1345", "miri-recent", "two-programmes"]
     assert settings.mast.bandwidth == 40_000_000
+    assert set(settings.sources) - {path for path, each in settings.sources.items() if each.line} == set()
     assert settings.state_url == "sqlite:////var/lib/jwstwatch/state.db"

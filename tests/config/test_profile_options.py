@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from jwstwatch.cli.common import add_common_options
 from jwstwatch.cli.profile_options import add_options, typed_values
 from jwstwatch.core.parameter_table import Group
 from jwstwatch.core.parameters import PARAMETERS, ProposalChoice
@@ -53,6 +54,16 @@ def test_an_option_with_one_hyphen_too_few_is_told_how_to_write_it() -> None:
     with pytest.raises(UsageError, match="-lookbacktime is not an option") as refused:
         typed("-lookbacktime 5")
     assert "--lookbacktime" in refused.value.hint
+
+
+@pytest.mark.parametrize("option", ["--token", "--t", "--to", "--tok", "--toke"])
+def test_a_token_files_option_takes_no_abbreviation_away_from_the_tokens(option: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_common_options(parser)
+    add_options(parser)
+    arguments = parser.parse_args([option, "x"])
+    assert arguments.token == "x"
+    assert not hasattr(arguments, "token_file")
 
 
 def test_short_options() -> None:

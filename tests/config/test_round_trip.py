@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import zoneinfo
 from datetime import timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstwatch.config.settings import FILE_PARAMETERS
 from jwstwatch.core.instruments import INSTRUMENTS
+from jwstwatch.core.parameter_addresses import LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import Kind, Maybe, Several
-from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
-from jwstwatch.core.parameter_units import Cron, Duration, Rate, Seconds, Server, TimeZone
+from jwstwatch.core.parameter_scalars import (
+    Boolean,
+    Choice,
+    File,
+    Folder,
+    Integer,
+    Number,
+    RelativeName,
+    Word,
+)
+from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
+from jwstwatch.core.parameter_sizes import Rate, Size
+from jwstwatch.core.parameter_units import Cron, Duration, MinuteOfDay, Seconds, TimeZone
 from jwstwatch.core.parameter_words import Detector, Instruments, ProposalChoice, Proposals, Range
 from jwstwatch.core.parameters import PARAMETERS
 from tests.config.conftest import Desk
@@ -23,6 +38,7 @@ from tests.config.conftest import Desk
 PRINTABLE = st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="$,~")
 TEXT = st.text(PRINTABLE, min_size=1, max_size=12)
 NAME = TEXT.filter(lambda name: name.lower() not in (".", "..", "none", "true", "false") and "/" not in name)
+PATHS = st.lists(NAME, min_size=1, max_size=3).map(lambda parts: Path("/", *parts))
 NUMBERS = st.integers(0, 59).map(str)
 DATES = st.dates().map(str) | st.floats(0, 99999).map(lambda mjd: f"{mjd:.6f}")
 MINUTES = st.sampled_from(["*", "*/5", "0,30", "10-20", "10-40/3"]) | NUMBERS
@@ -54,6 +70,8 @@ def values(name: str, kind: Kind[Any]) -> st.SearchStrategy[Any]:
         return ranges(DATES if name == "date_select" else st.integers(0, 10**9).map(str))
     if isinstance(kind, Instruments):
         return st.lists(st.sampled_from(INSTRUMENTS), unique=True, min_size=1).map(tuple)
+    if isinstance(kind, Choice):
+        return st.sampled_from(kind.words)
     if isinstance(kind, Duration):
         return st.timedeltas(min_value=max(kind.shortest, timedelta(0)), max_value=timedelta(days=3660))
     return SIMPLE[type(kind)]
@@ -70,6 +88,18 @@ SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Rate: st.integers(1000, 10**12),
     Seconds: st.floats(1, 3600),
     Server: st.sampled_from(["https://mast.stsci.edu", "http://127.0.0.1:8080/mast"]),
+    Size: st.integers(1, 10**18),
+    MinuteOfDay: st.integers(0, 1439),
+    File: PATHS,
+    TokenFile: PATHS,
+    LoopbackAddress: st.tuples(st.sampled_from(["127.0.0.1", "::1"]), st.integers(1, 65535)),
+    WebAddress: st.sampled_from(["https://a.example/uuid", "http://u:p@b.example:8000/?a=1&b=2#c"]),
+    MessageAddresses: st.lists(
+        st.sampled_from(["mailto://u:p@host?to=a@x,b@y", "slack://T/B/C", "json://localhost"]), unique=True
+    ).map(tuple),
+    CommandLine: st.lists(TEXT, min_size=1, max_size=3)
+    .map(shlex.join)
+    .filter(lambda text: text.lower() != "none"),
 }
 
 
@@ -86,8 +116,23 @@ def test_any_value_survives_being_written_to_a_profile(shared_desk: Desk, data: 
 
 
 @given(st.data())
+def test_any_value_survives_being_written_to_a_section(shared_desk: Desk, data: st.DataObject) -> None:
+    chosen = data.draw(st.lists(st.sampled_from(list(FILE_PARAMETERS)), unique=True, min_size=1, max_size=6))
+    kinds = {path: FILE_PARAMETERS[path].kind for path in chosen}
+    wanted = {path: data.draw(values(path, kind), label=path) for path, kind in kinds.items()}
+    document: dict[str, Any] = {}
+    for path, value in wanted.items():
+        section, _, name = path.rpartition(".")
+        place = document.setdefault(section, {}) if section else document
+        place[name] = kinds[path].write(value)
+    shared_desk.write(yaml.safe_dump(document, allow_unicode=data.draw(st.booleans())))
+    settings = shared_desk.load()
+    assert {path: reduce(getattr, path.split("."), settings) for path in wanted} == wanted
+
+
+@given(st.data())
 def test_any_value_of_every_kind_survives_being_written_as_text(data: st.DataObject) -> None:
-    kinds = [each.kind for each in PARAMETERS.values()] + [Rate(), Seconds(), Server()]
+    kinds = [each.kind for each in (*PARAMETERS.values(), *FILE_PARAMETERS.values())]
     kind = data.draw(st.sampled_from(kinds))
     name = next((name for name, each in PARAMETERS.items() if each.kind is kind), "")
     value = data.draw(values(name, kind))

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstwatch.core.parameter_addresses import Server
 from jwstwatch.core.parameter_kinds import UNSET, ValueNotAllowedError
-from jwstwatch.core.parameter_units import Duration, Rate, Server, format_duration, read_duration
+from jwstwatch.core.parameter_sizes import Rate
+from jwstwatch.core.parameter_units import Duration, format_duration, read_duration
 from jwstwatch.core.parameter_words import Proposals, unite_choices
 from jwstwatch.core.parameters import PARAMETERS, Group, Parameters, ProposalChoice, written
 
@@ -48,6 +50,7 @@ def test_the_defaults_are_those_of_the_documentation():
     assert defaults.sortcols_summaryTable == ("date_start", "proposal_id", "obsnum")
     assert (defaults.every, defaults.cron, defaults.timezone) == (timedelta(hours=6), None, "UTC")
     assert (defaults.recheck, defaults.settle) == (timedelta(days=7), timedelta(days=14))
+    assert defaults.max_plan == 500 * 10**9
 
 
 def test_each_parameter_has_a_sentence_and_its_own_short_option():
@@ -137,6 +140,7 @@ def test_an_empty_key_is_none_everything_or_the_same_as_leaving_it_out():
     assert read("filetypes", None) == ()
     assert read("Nobs_per_batch", None) is None
     assert read("savetables", "None") is None
+    assert read("max_plan", None) is None
     for name in ("instrument", "lookbacktime", "makewebpages", "outrootdir", "every", "outcolumns_obsTable"):
         assert read(name, None) is UNSET
 
