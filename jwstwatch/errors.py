@@ -121,6 +121,13 @@ class BusyError(JwstwatchError):
     kind = "busy"
 
 
+class PlanWaitsError(JwstwatchError):
+    """So much is to be fetched that somebody has to say yes first."""
+
+    exit_code = ExitCode.USAGE
+    kind = "plan_waits"
+
+
 class StorageError(JwstwatchError):
     """Local storage refuses: full, read-only, over quota, not mounted."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, false, or_
+from sqlalchemy.sql import ColumnElement
 
 Item = TypeVar("Item")
 
@@ -20,6 +20,11 @@ def chunks(items: Iterable[Item], size: int = CHUNK) -> Iterator[list[Item]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
+
+
+def any_of(conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Return a condition that holds where one of them does; of none it never holds."""
+    return or_(*conditions) if conditions else false()
 
 
 def upsert(
@@ -38,8 +43,7 @@ def upsert(
     keys = [column.name for column in table.primary_key]
     if update is None:
         update = [name for name in rows[0] if name not in keys]
-    build: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    statement = build(table)
+    statement = _insert(connection, table)
     if update:
         statement = statement.on_conflict_do_update(
             index_elements=keys, set_={name: statement.excluded[name] for name in update}
@@ -48,3 +52,14 @@ def upsert(
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     for chunk in chunks(rows, 1000):
         connection.execute(statement, [dict(row) for row in chunk])
+
+
+def _insert(connection: Connection, table: Table) -> Any:
+    """Return an insert that knows what to do upon a conflict; only its own database's dialect is loaded."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)

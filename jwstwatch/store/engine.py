@@ -3,45 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from jwstwatch.errors import BusyError, ConfigurationError, StateError, StorageError
+from jwstwatch.errors import BusyError, ConfigurationError, JwstwatchError, StateError, StorageError
+from jwstwatch.store.sqlite_files import connect_to_read, may_write, prepare_file, require_local
 
-BUSY_TIMEOUT = 20.0
+BUSY_TIMEOUT = 60.0
 """Seconds to wait for another process that is writing."""
-
-STATE_MODE = 0o640
-"""For its owner, and for the team to read."""
 
 _WRITE_LOCK = 0x6A777374
 """Key of the advisory lock that writers of one PostgreSQL database take in turn."""
-
-_NETWORK_FILE_SYSTEMS = frozenset(
-    [
-        "nfs",
-        "nfs4",
-        "cifs",
-        "smb3",
-        "smbfs",
-        "afs",
-        "ceph",
-        "lustre",
-        "gpfs",
-        "beegfs",
-        "glusterfs",
-        "fuse.glusterfs",
-        "fuse.sshfs",
-        "9p",
-        "pvfs2",
-    ]
-)
 
 
 class Database:
@@ -50,6 +28,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.kept = contextlib.ExitStack()
+        """What is held for as long as the database is open."""
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -74,9 +54,19 @@ class Database:
         ):
             yield connection
 
+    def answers(self) -> bool:
+        """Return whether the database answers a question; another process that writes is no hindrance."""
+        try:
+            with self.read() as connection:
+                connection.execute(text("SELECT 1")).scalar_one()
+        except JwstwatchError:
+            return False
+        return True
+
     def close(self) -> None:
-        """Give back every connection."""
+        """Give back every connection, and whatever was held beside them."""
         self.engine.dispose()
+        self.kept.close()
 
 
 def parse_url(url: str) -> URL:
@@ -109,22 +99,33 @@ def sqlite_path(url: URL) -> Path | None:
 
 
 def open_database(
-    url: str, *, allow_network_state: bool = False, busy_timeout: float = BUSY_TIMEOUT
+    url: str, *, allow_network_state: bool = False, busy_timeout: float = BUSY_TIMEOUT, look: bool = False
 ) -> Database:
-    """Return a `Database` for `url`; an SQLite file and its folder are made where they are missing."""
+    """Return a `Database` for `url`; an SQLite file and its folder are made where they are missing.
+
+    With `look` nothing is made or changed, and whoever may not write an SQLite file reads it all the same.
+    """
     parsed = parse_url(url)
     path = sqlite_path(parsed)
     if path is not None:
-        _prepare_file(path, allow_network_state=allow_network_state)
+        require_local(path, allowed=allow_network_state)
+    if path is not None and not look:
+        prepare_file(path)
+    options = _options(parsed, busy_timeout)
+    if path is not None and look:
+        # A connection for each look: none is held while the file may be replaced by a backup.
+        options["poolclass"] = NullPool
+        if not may_write(path):
+            options["creator"] = lambda: connect_to_read(path, timeout=busy_timeout)
     try:
-        engine = create_engine(parsed, **_options(parsed, busy_timeout))
+        engine = create_engine(parsed, **options)
     except (NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(
             f"the driver for {parsed.drivername} is not installed",
             hint="pip install 'jwstwatch[postgres]'",
         ) from error
     if parsed.get_backend_name() == "sqlite":
-        _prepare_sqlite(engine, busy_timeout)
+        _prepare_sqlite(engine, busy_timeout, look=look)
     return Database(engine)
 
 
@@ -135,51 +136,15 @@ def _options(url: URL, busy_timeout: float) -> dict[str, Any]:
     return {"connect_args": {"options": wait, "connect_timeout": 10}, "pool_pre_ping": True}
 
 
-def _prepare_file(path: Path, *, allow_network_state: bool) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kind = file_system_of(path.parent)
-        if kind in _NETWORK_FILE_SYSTEMS and not allow_network_state:
-            raise StateError(
-                f"the state {path} lies on a network file system ({kind}), where SQLite loses data",
-                hint="Put it on a local disk (state: in jwstwatch.yaml), use PostgreSQL, "
-                "or take the risk with --allow-network-state.",
-            )
-        if not path.exists():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, STATE_MODE))
-    except OSError as error:
-        raise StorageError(
-            f"the state {path} cannot be made: {error.strerror}",
-            hint="Check the folder's owner and modes, or name another file (`state:`, $JWSTWATCH_STATE).",
-        ) from error
-
-
-def file_system_of(folder: Path) -> str | None:
-    """Return the type of the file system that `folder` lies on (Linux), None where it cannot be told."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_bytes().splitlines()
-    except OSError:
-        return None
-    resolved = str(folder.resolve())
-    best: tuple[int, str] | None = None
-    for line in lines:
-        left, _, right = line.partition(b" - ")
-        # A blank is written as \040 there.
-        mount = os.fsdecode(left.split()[4].decode("unicode_escape").encode("latin-1"))
-        inside = resolved == mount or resolved.startswith(mount.rstrip("/") + "/")
-        if inside and (best is None or len(mount) >= best[0]):
-            best = (len(mount), right.split()[0].decode())
-    return best[1] if best else None
-
-
-def _prepare_sqlite(engine: Engine, busy_timeout: float) -> None:
+def _prepare_sqlite(engine: Engine, busy_timeout: float, *, look: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: object) -> None:
         # The driver's own transactions begin too late to hold a lock from the first read on.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        if not look:
+            cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
@@ -202,6 +167,15 @@ def translate_database_errors(url: URL) -> Iterator[None]:
         raise foreseen from error
 
 
+@contextlib.contextmanager
+def translate_sqlite_errors(path: Path) -> Iterator[None]:
+    """The same for what SQLite's own driver says of the database at `path`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _explain(str(error), str(path), operational=True, is_file=True) or error from error
+
+
 _NOT_WRITABLE = ("readonly database", "read-only transaction", "unable to open", "permission denied")
 
 
@@ -209,7 +183,12 @@ def _foresee(error: DBAPIError, url: URL) -> Exception | None:
     said = str(error.orig).strip().splitlines()[0] if error.orig and str(error.orig).strip() else ""
     path = sqlite_path(url)
     # A password may stand in the query too.
-    where = path or url.set(query={}).render_as_string(hide_password=True)
+    where = str(path or url.set(query={}).render_as_string(hide_password=True))
+    operational = isinstance(error, OperationalError)
+    return _explain(said, where, operational=operational, is_file=path is not None)
+
+
+def _explain(said: str, where: str, *, operational: bool, is_file: bool) -> Exception | None:
     lowered = said.lower()
     if "database is locked" in lowered or "lock timeout" in lowered:
         return BusyError(
@@ -230,7 +209,7 @@ def _foresee(error: DBAPIError, url: URL) -> Exception | None:
         )
     if "not a database" in lowered or "malformed" in lowered:
         return StateError(f"{where} is not a sound SQLite database: {said}", hint="Restore it from a backup.")
-    if isinstance(error, OperationalError):
-        hint = "Is the database server up?" if path is None else "Restore it from a backup, or set it aside."
+    if operational:
+        hint = "Restore it from a backup, or set it aside." if is_file else "Is the database server up?"
         return StateError(f"the state {where} cannot be used: {said}", hint=hint)
     return None

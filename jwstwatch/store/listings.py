@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, or_, select, update
 
+from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
 from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
@@ -67,31 +68,44 @@ class Listings:
             mark_pages_due_for_proposals(connection, proposals)
 
     def due_observations(
-        self, profile: str, *, now: datetime, settle: timedelta, recheck: timedelta
+        self, profile: str, *, now: datetime, settle: timedelta, recheck: timedelta, quota: int = 0
     ) -> list[int]:
         """Return the `obsid` of each known observation whose product list is wanted now, oldest first.
 
         Wanted are those never listed, unsettled ones (younger than `settle`, or with files of this profile
-        that failed or were released), and those last listed `recheck` ago or longer.
+        that failed or were released), those last listed `recheck` ago or longer, and in any case the
+        `quota` that were listed the longest ago.
         """
         observation, interest = tables.observation, tables.interest
+        oldest_first = (
+            interest.c.products_checked_at.is_not(None),
+            interest.c.products_checked_at,
+            interest.c.observation_id,
+        )
+        oldest = (
+            select(interest.c.observation_id)
+            .join(observation, observation.c.id == interest.c.observation_id)
+            .where(interest.c.profile == profile, _executed())
+            .order_by(*oldest_first)
+            .limit(quota)
+        )
         query = (
             select(observation.c.obsid)
             .join(interest, interest.c.observation_id == observation.c.id)
             .where(
                 interest.c.profile == profile,
-                or_(observation.c.calib_level.is_(None), observation.c.calib_level != PLANNED),
+                _executed(),
                 or_(
                     interest.c.products_checked_at.is_(None),
                     interest.c.products_checked_at <= now - recheck,
+                    interest.c.products_checked_at > now + CLOCKS_DIFFER,
                     observation.c.t_max > to_mjd(now - settle),
                     and_(observation.c.t_max.is_(None), observation.c.t_min > to_mjd(now - settle)),
                     _has_unsettled_files(profile, to_mjd(now)),
+                    interest.c.observation_id.in_(oldest),
                 ),
             )
-            .order_by(
-                interest.c.products_checked_at.is_not(None), interest.c.products_checked_at, observation.c.id
-            )
+            .order_by(*oldest_first)
         )
         with self._database.read() as connection:
             return list(connection.execute(query).scalars())
@@ -104,12 +118,14 @@ class Listings:
                 found[row.obsid] = observation_of(row)
         return found
 
-    def count_observations(self, profile: str) -> int:
-        """Return how many observations the profile's query has found so far."""
+    def count_observations(self, profile: str, *, executed: bool = False) -> int:
+        """Return how many observations (or executed ones) the profile's query has found so far."""
+        interest, observation = tables.interest, tables.observation
+        query = select(func.count()).select_from(interest).where(interest.c.profile == profile)
+        if executed:
+            query = query.join(observation, observation.c.id == interest.c.observation_id).where(_executed())
         with self._database.read() as connection:
-            return connection.execute(
-                select(func.count()).select_from(tables.interest).where(tables.interest.c.profile == profile)
-            ).scalar_one()
+            return connection.execute(query).scalar_one()
 
     def record_products(
         self, run_id: int | None, products: Sequence[Product], *, now: datetime
@@ -183,6 +199,12 @@ def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
             .where(tables.interest.c.observation_id.in_(chunk))
             .values(products_checked_at=None)
         )
+
+
+def _executed() -> Any:
+    """There are data: of what is planned, no product list is asked."""
+    level = tables.observation.c.calib_level
+    return or_(level.is_(None), level != PLANNED)
 
 
 def _has_unsettled_files(profile: str, now_mjd: float) -> Any:

@@ -20,6 +20,8 @@ from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.engine import Database, sqlite_path, translate_database_errors
 from jwstwatch.store.liveness import own_mark
 
+_REPLACEMENT = "restore"
+
 _GLANCES = 25
 _GLANCE = 0.02
 """Somebody who only asks for the holder has the lock for a moment: seconds between two attempts."""
@@ -42,6 +44,13 @@ def exclusive(database: Database, purpose: str, *, note: Mapping[str, str] | Non
             yield
 
 
+@contextlib.contextmanager
+def exclusively(path: Path, purpose: str) -> Iterator[None]:
+    """The same for the SQLite state at `path`, which need not be there."""
+    with _file_lock(lock_path(path, purpose), purpose, {}):
+        yield
+
+
 def lock_path(state: Path, purpose: str) -> Path:
     """Return the lock file of an SQLite state for `purpose`."""
     return state.with_name(f"{state.name}.{purpose}.lock")
@@ -50,7 +59,7 @@ def lock_path(state: Path, purpose: str) -> Path:
 @contextlib.contextmanager
 def _file_lock(path: Path, purpose: str, note: Mapping[str, str]) -> Iterator[None]:
     with translate_storage_errors(path):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        handle = _open(path, os.O_RDWR)
     try:
         if not _take(handle):
             who = _read_mark(handle)
@@ -68,10 +77,55 @@ def _file_lock(path: Path, purpose: str, note: Mapping[str, str]) -> Iterator[No
         os.close(handle)
 
 
-def _take(handle: int) -> bool:
+def _open(path: Path, flags: int) -> int:
+    """Open a lock file; one that root makes belongs to whoever has the folder, who is to use it too."""
+    handle = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+    if os.geteuid() == 0 and os.fstat(handle).st_uid == 0:
+        folder = path.parent.stat()
+        os.fchown(handle, folder.st_uid, folder.st_gid)
+    return handle
+
+
+@contextlib.contextmanager
+def in_use(database: Database) -> Iterator[None]:
+    """Hold off that an SQLite state is replaced by a backup, for as long as the block lasts."""
+    path = sqlite_path(database.engine.url)
+    if path is None:
+        yield
+        return
+    try:
+        handle = _open(lock_path(path, _REPLACEMENT), os.O_RDONLY)
+    except OSError:
+        yield  # whoever may not put a file there cannot replace the state either
+        return
+    try:
+        if not _take(handle, fcntl.LOCK_SH):
+            raise BusyError(f"the state {path} is being replaced by a backup", hint="Try it again.")
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[None]:
+    """Keep everybody else from opening the SQLite state at `path`, or raise `BusyError`."""
+    with translate_storage_errors(path):
+        handle = _open(lock_path(path, _REPLACEMENT), os.O_RDONLY)
+    try:
+        if not _take(handle):
+            raise BusyError(
+                f"another process works with the state {path}",
+                hint="Wait for its run or command to end, or stop it (`systemctl stop jwstwatch`).",
+            )
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, how: int = fcntl.LOCK_EX) -> bool:
     for _ in range(_GLANCES):
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
             return True
         except BlockingIOError:
             time.sleep(_GLANCE)

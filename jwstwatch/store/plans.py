@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, or_, select, update
 
 from jwstwatch.core.model import FileState
-from jwstwatch.core.planning import NO_TOKEN, TOKEN_REJECTED, Known
+from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED, TOKEN_REJECTED, Known
 from jwstwatch.store import bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
@@ -165,8 +165,11 @@ class Plans:
             mark_pages_due_for_files(connection, ids.values())
         return set(ids)
 
-    def ask_withheld_again(self, profile: str, *, now: datetime) -> int:
-        """A token is there: what was withheld for want of one is wanted now; returns how many."""
+    def ask_withheld_again(self, profile: str, *, now: datetime, token_since: datetime) -> int:
+        """A token is there: what was withheld for want of one is wanted now; returns how many.
+
+        So is what was not for another token than the one that was first seen at `token_since`.
+        """
         file, want = tables.file, tables.want
         mine = select(want.c.file_id).where(want.c.profile == profile)
         with self._database.write() as connection:
@@ -175,7 +178,11 @@ class Plans:
                 .where(
                     file.c.id.in_(mine),
                     file.c.state == FileState.WITHHELD.value,
-                    file.c.reason.in_((NO_TOKEN, TOKEN_REJECTED)),
+                    or_(
+                        file.c.reason.in_((NO_TOKEN, TOKEN_REJECTED)),
+                        and_(file.c.reason == NOT_AUTHORISED, file.c.changed_at < token_since),
+                    ),
+                    ~file.c.declined,
                 )
                 .values(
                     state=FileState.WANTED.value,

@@ -50,6 +50,8 @@ class FileReport:
     last_error: str | None = None
     next_attempt_at: datetime | None = None
     note: str | None = None
+    declined: bool = False
+    """Dropped on purpose."""
     profiles: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, str | int | float | bool | None]:
@@ -167,6 +169,13 @@ class Reports:
             profile: ProfileCounts(files=files, bytes_present=present[profile], bytes_wanted=wanted[profile])
             for profile, files in states.items()
         }
+
+    def unselected(self, configured: Collection[str]) -> tuple[int, int]:
+        """Return number and bytes of the copies that no `configured` profile wants: they may be pruned."""
+        from jwstwatch.store.pruning import unselected
+
+        with self._database.read() as connection:
+            return unselected(connection, configured)
 
     def of_run(self, run_id: int, profile: str) -> Counts:
         """Return what became of the profile's files in a run: each is in exactly one of the five counts."""
@@ -345,6 +354,7 @@ def _file_report(row: Any, profiles: tuple[str, ...]) -> FileReport:
         last_error=row.last_error,
         next_attempt_at=row.next_attempt_at,
         note=row.note,
+        declined=row.declined,
         profiles=profiles,
     )
 

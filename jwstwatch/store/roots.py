@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
@@ -33,21 +33,32 @@ class RootRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """A copy that the state believes to be at `path` (relative to its root); size in bytes."""
+    """A copy that the state believes to be at `path` (relative to its root); size in bytes, mtime in ns."""
 
     file_id: int
     product_id: int
     path: str
     size: int | None
+    modified_ns: int | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A copy that the disk does not confirm, and what was found instead."""
+    """A copy that the disk does not confirm, and what was found instead.
+
+    With the `copy` that was looked for, one that was replaced since then is not lost.
+    """
 
     file_id: int
     product_id: int
     reason: str
+    copy: Copy | None = None
+
+    @classmethod
+    def of(cls, copy: Copy, reason: str) -> Loss:
+        """Return the loss of a copy."""
+        return cls(file_id=copy.file_id, product_id=copy.product_id, reason=reason, copy=copy)
 
 
 class Roots:
@@ -66,7 +77,7 @@ class Roots:
         copies = (
             select(func.count())
             .select_from(file)
-            .where(file.c.root_id == root.c.id, _has_copy())
+            .where(file.c.root_id == root.c.id, has_copy())
             .scalar_subquery()
         )
         query = select(root.c.id, root.c.uuid, root.c.path, copies.label("files")).order_by(root.c.id)
@@ -108,13 +119,16 @@ class Roots:
             connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(uuid=identity))
 
     def copies(self, root_id: int, *, profile: str | None = None) -> Iterator[list[Copy]]:
-        """Yield the copies below a root in path order (the database's), some thousands at a time."""
+        """Yield the copies below a root in path order (the database's), some thousands at a time.
+
+        Those of dropped files are nobody's concern and left out.
+        """
         file, want = tables.file, tables.want
         after = ""
         while True:
             query = (
-                select(file.c.id, file.c.product_id, file.c.path, file.c.size)
-                .where(file.c.root_id == root_id, _has_copy(), file.c.path > after)
+                select(file)
+                .where(file.c.root_id == root_id, has_copy(), ~file.c.declined, file.c.path > after)
                 .order_by(file.c.path)
                 .limit(LOT)
             )
@@ -125,32 +139,25 @@ class Roots:
             if not rows:
                 return
             yield [
-                Copy(file_id=row.id, product_id=row.product_id, path=row.path, size=row.size) for row in rows
+                Copy(
+                    file_id=row.id,
+                    product_id=row.product_id,
+                    path=row.path,
+                    size=row.size,
+                    modified_ns=row.modified_ns,
+                    sha256=row.sha256,
+                )
+                for row in rows
             ]
             after = rows[-1].path
 
-    def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> None:
-        """What the disk does not confirm is wanted again; a `gone` one cannot come back and is noted once."""
-        file = tables.file
-        gone = file.c.state == FileState.GONE.value
+    def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> int:
+        """What the disk does not confirm is wanted again; a `gone` one cannot come back and is noted once.
+
+        A copy that was replaced, or dropped, since it was looked for stays. Returns how many are lost.
+        """
         with self._database.write() as connection:
-            for loss in losses:
-                connection.execute(
-                    update(file)
-                    .where(file.c.id == loss.file_id)
-                    .values(
-                        {
-                            "state": case((gone, FileState.GONE.value), else_=FileState.WANTED.value),
-                            "reason": loss.reason,
-                            "attempts": 0,
-                            "failure_kind": None,
-                            "last_error": None,
-                            "next_attempt_at": None,
-                            "changed_at": now,
-                            **tables.NO_COPY,
-                        }
-                    )
-                )
+            lost = [loss for loss in losses if _lose(connection, loss, now)]
             events.record(
                 connection,
                 [
@@ -161,25 +168,50 @@ class Roots:
                         kind="lost",
                         detail=loss.reason,
                     )
-                    for loss in losses
+                    for loss in lost
                 ],
                 now=now,
             )
-            mark_pages_due_for_files(connection, [loss.file_id for loss in losses])
+            mark_pages_due_for_files(connection, [loss.file_id for loss in lost])
+        return len(lost)
 
     def forget_missing(self, root_id: int, *, present: Collection[str], now: datetime) -> int:
         """The user accepts that copies outside of `present` are lost: wanted again; returns how many."""
         losses = [
-            Loss(file_id=copy.file_id, product_id=copy.product_id, reason="missing on disk, as accepted")
+            Loss.of(copy, "missing on disk, as accepted")
             for copies in self.copies(root_id)
             for copy in copies
             if copy.path not in present
         ]
-        self.record_losses(None, losses, now=now)
-        return len(losses)
+        return self.record_losses(None, losses, now=now)
 
 
-def _has_copy() -> ColumnElement[bool]:
+def _lose(connection: Connection, loss: Loss, now: datetime) -> bool:
+    file, copy = tables.file, loss.copy
+    as_judged = [file.c.id == loss.file_id, has_copy(), ~file.c.declined]
+    if copy is not None:
+        facts = (
+            (file.c.size, copy.size),
+            (file.c.sha256, copy.sha256),
+            (file.c.modified_ns, copy.modified_ns),
+        )
+        as_judged += [column.is_not_distinct_from(value) for column, value in facts]
+    gone = file.c.state == FileState.GONE.value
+    values = {
+        "state": case((gone, FileState.GONE.value), else_=FileState.WANTED.value),
+        "reason": loss.reason,
+        "attempts": 0,
+        "failure_kind": None,
+        "last_error": None,
+        "next_attempt_at": None,
+        "changed_at": now,
+        **tables.NO_COPY,
+    }
+    statement = update(file).where(*as_judged).values(values)
+    return connection.execute(statement.returning(file.c.id)).first() is not None
+
+
+def has_copy() -> ColumnElement[bool]:
     """A copy is taken to be there; that one of what is gone was lost shows in its size."""
     file = tables.file
     return and_(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
@@ -71,7 +72,7 @@ class Runs:
         """
         mark = own_mark()
         with self._database.write() as connection:
-            self._bury_dead(connection, now)
+            bury_dead(connection, now)
             other = connection.execute(
                 select(tables.run.c.pid, tables.run.c.host).where(
                     tables.run.c.profile == profile, tables.run.c.outcome.is_(None)
@@ -96,31 +97,6 @@ class Runs:
                 .returning(tables.run.c.id)
             ).scalar_one()
         return RunRecord(id=run_id, profile=profile, trigger=trigger, started_at=now)
-
-    def _bury_dead(self, connection: Connection, now: datetime) -> None:
-        run = tables.run
-        for row in connection.execute(
-            select(run.c.id, run.c.host, run.c.pid, run.c.process_start, run.c.heartbeat_at).where(
-                run.c.outcome.is_(None)
-            )
-        ).all():
-            dead = is_surely_dead(ProcessMark(row.host, row.pid, row.process_start))
-            if not dead and now - row.heartbeat_at < SILENCE:
-                continue
-            if not dead and row.host == own_mark().host:
-                continue  # slow, suspended or debugged, but alive
-            connection.execute(
-                update(run)
-                .where(run.c.id == row.id)
-                .values(
-                    outcome=Outcome.CANCELLED.value,
-                    finished_at=row.heartbeat_at,
-                    error_kind="killed",
-                    error_message="the process ended without a word (killed, or the machine went down)",
-                    error_hint="This run goes on from where it stopped.",
-                )
-            )
-            release_claims(connection, row.id)
 
     def heartbeat(self, run_id: int, *, now: datetime, lease_until: datetime) -> None:
         """Say that the run lives, and keep what it has claimed."""
@@ -214,7 +190,7 @@ class Runs:
         )
         with self._database.read() as connection:
             rows = connection.execute(select(tables.run).where(tables.run.c.id.in_(newest))).all()
-        return {row.profile: record_of(row) for row in rows}
+        return {row.profile: as_it_is(row) for row in rows}
 
     def history(self, *, profile: str | None, limit: int) -> list[RunRecord]:
         """Return the newest runs, newest first."""
@@ -222,7 +198,36 @@ class Runs:
         if profile is not None:
             query = query.where(tables.run.c.profile == profile)
         with self._database.read() as connection:
-            return [record_of(row) for row in connection.execute(query)]
+            return [as_it_is(row) for row in connection.execute(query)]
+
+
+KILLED = "killed"
+_KILLED_MESSAGE = "the process ended without a word (killed, or the machine went down)"
+_KILLED_HINT = "The next run goes on from where this one stopped."
+
+
+def bury_dead(connection: Connection, now: datetime) -> None:
+    """Close the runs whose process is dead, and give back what they had claimed."""
+    run = tables.run
+    query = select(run.c.id, run.c.host, run.c.pid, run.c.process_start, run.c.heartbeat_at)
+    for row in connection.execute(query.where(run.c.outcome.is_(None))).all():
+        dead = is_surely_dead(ProcessMark(row.host, row.pid, row.process_start))
+        if not dead and now - row.heartbeat_at < SILENCE:
+            continue
+        if not dead and row.host == own_mark().host:
+            continue  # slow, suspended or debugged, but alive
+        connection.execute(
+            update(run)
+            .where(run.c.id == row.id)
+            .values(
+                outcome=Outcome.CANCELLED.value,
+                finished_at=row.heartbeat_at,
+                error_kind=KILLED,
+                error_message=_KILLED_MESSAGE,
+                error_hint=_KILLED_HINT,
+            )
+        )
+        release_claims(connection, row.id)
 
 
 def release_claims(connection: Connection, run_id: int) -> None:
@@ -231,6 +236,21 @@ def release_claims(connection: Connection, run_id: int) -> None:
         update(tables.file)
         .where(tables.file.c.claimed_by == run_id)
         .values(claimed_by=None, lease_until=None)
+    )
+
+
+def as_it_is(row: Row[Any]) -> RunRecord:
+    """Return a run as it stands: one whose process is surely dead has ended, closed or not."""
+    record = record_of(row)
+    if record.outcome is not None or not is_surely_dead(ProcessMark(row.host, row.pid, row.process_start)):
+        return record
+    return replace(
+        record,
+        outcome=Outcome.CANCELLED,
+        finished_at=row.heartbeat_at,
+        error_kind=KILLED,
+        error_message=_KILLED_MESSAGE,
+        error_hint=_KILLED_HINT,
     )
 
 

@@ -13,7 +13,14 @@ from sqlalchemy import Connection, func, or_, select, update
 from jwstwatch.core.layout import thumbnail_name
 from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.products import Product
-from jwstwatch.core.site import Keyword, PageFile, PageSettings, ProposalSummary, ProposalView
+from jwstwatch.core.site import (
+    Keyword,
+    PageFile,
+    PageSettings,
+    ProposalSummary,
+    ProposalView,
+    WaitingPlan,
+)
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.listings import observation_of, pairs_of, product_of
@@ -132,6 +139,40 @@ class Sites:
                 connection.execute(
                     update(tables.file).where(tables.file.c.id == file_id).values(thumbnail=mark)
                 )
+
+    def waiting(self, root_id: int) -> dict[int, tuple[WaitingPlan, ...]]:
+        """Return what waits for a yes, by proposal; `NO_PROPOSAL` holds files whose proposal is not known."""
+        file, product, want, notice = tables.file, tables.product, tables.want, tables.notice
+        query = (
+            select(
+                product.c.proposal,
+                want.c.profile,
+                notice.c.first_at,
+                func.count().label("files"),
+                func.sum(product.c.size).label("size"),
+            )
+            .select_from(notice)
+            .join(want, want.c.profile == notice.c.profile)
+            .join(file, file.c.id == want.c.file_id)
+            .join(product, product.c.id == file.c.product_id)
+            .where(
+                notice.c.kind == "plan",
+                notice.c.cleared_at.is_(None),
+                file.c.root_id == root_id,
+                file.c.state.in_((FileState.WANTED.value, FileState.STALE.value)),
+                ~file.c.declined,
+            )
+            .group_by(product.c.proposal, want.c.profile, notice.c.first_at)
+            .order_by(want.c.profile)
+        )
+        found: dict[int, list[WaitingPlan]] = defaultdict(list)
+        with self._database.read() as connection:
+            for row in connection.execute(query):
+                plan = WaitingPlan(
+                    profile=row.profile, files=row.files, size=int(row.size or 0), since=row.first_at
+                )
+                found[NO_PROPOSAL if row.proposal is None else row.proposal].append(plan)
+        return {proposal: tuple(plans) for proposal, plans in found.items()}
 
     def index(self, root_id: int) -> tuple[ProposalSummary, ...]:
         """Return one line for every proposal that has files in the root, by number."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from jwstwatch.store.completions import Completions
+from jwstwatch.store.drops import Drops
 from jwstwatch.store.engine import Database, open_database
 from jwstwatch.store.listings import Listings
 from jwstwatch.store.notices import Notices
 from jwstwatch.store.plans import Plans
+from jwstwatch.store.profiles import Profiles
+from jwstwatch.store.pruning import Pruning
 from jwstwatch.store.reports import Reports
 from jwstwatch.store.roots import Roots
 from jwstwatch.store.runs import Runs
@@ -17,8 +21,8 @@ from jwstwatch.store.transfers import Transfers
 
 
 class Store:
-    """The state, by subject: `runs`, `listings`, `plans`, `transfers`, `roots`, `sites`, `reports`,
-    `notices`, `tokens`.
+    """The state, by subject: `runs`, `profiles`, `listings`, `plans`, `transfers`, `drops`, `pruning`,
+    `roots`, `sites`, `reports`, `notices`, `tokens`.
 
     Every method is one short transaction; times are aware UTC and come from the caller.
     """
@@ -26,14 +30,18 @@ class Store:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.runs = Runs(database)
+        self.profiles = Profiles(database)
         self.listings = Listings(database)
         self.plans = Plans(database)
         self.transfers = Transfers(database)
+        self.drops = Drops(database)
+        self.pruning = Pruning(database)
         self.roots = Roots(database)
         self.sites = Sites(database)
         self.reports = Reports(database)
         self.notices = Notices(database)
         self.tokens = Tokens(database)
+        self.completions = Completions(database)
 
     def __enter__(self) -> Store:
         return self
@@ -51,11 +59,12 @@ def open_store(
 
     Raises `StateError` for a state that is newer than this program, or older where `upgrade` is off.
     """
-    from jwstwatch.store import engine, migrate
+    from jwstwatch.store import engine, locks, migrate
 
     timeout = engine.BUSY_TIMEOUT if busy_timeout is None else busy_timeout
     database = open_database(url, allow_network_state=allow_network_state, busy_timeout=timeout)
     try:
+        database.kept.enter_context(locks.in_use(database))
         if upgrade:
             migrate.upgrade(database)
         else:
@@ -68,9 +77,19 @@ def open_store(
 
 def open_to_look(url: str, *, allow_network_state: bool = False) -> Store:
     """Open the state at `url` for somebody who only looks: to them a state never used is an empty one."""
+    from jwstwatch.store import migrate, tables
     from jwstwatch.store.engine import parse_url, sqlite_path
+    from jwstwatch.store.sqlite_files import is_there
 
     path = sqlite_path(parse_url(url))
-    if path is not None and not path.exists():
-        return open_store("sqlite://", upgrade=True)
-    return open_store(url, upgrade=False, allow_network_state=allow_network_state)
+    if path is not None and not is_there(path):
+        empty = open_database("sqlite://")
+        tables.metadata.create_all(empty.engine)
+        return Store(empty)
+    database = open_database(url, allow_network_state=allow_network_state, look=True)
+    try:
+        migrate.require_current(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database)

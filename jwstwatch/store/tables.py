@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from jwstwatch.core.model import FileState
-from jwstwatch.store.types import UtcDateTime, json_type
+from jwstwatch.store.types import Json, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -64,8 +64,6 @@ run = Table(
     Column("pid", Integer, nullable=False),
     Column("process_start", Text, nullable=False, comment="tells a process from a later one with its number"),
     Column("observations", Integer, nullable=False, server_default="0"),
-    Column("found", Integer, comment="observations that its query returned; null: it was not answered"),
-    Column("from_floor", Boolean, comment="the query reached back to the profile's floor"),
     Column("downloaded", Integer, nullable=False, server_default="0"),
     Column("unchanged", Integer, nullable=False, server_default="0"),
     Column("withheld", Integer, nullable=False, server_default="0"),
@@ -76,6 +74,8 @@ run = Table(
     Column("error_kind", String(32)),
     Column("error_message", Text),
     Column("error_hint", Text),
+    Column("found", Integer, comment="observations that its query returned; null: it was not answered"),
+    Column("from_floor", Boolean, comment="the query reached back to the profile's floor"),
     Index(None, "profile", "started_at"),
 )
 
@@ -125,7 +125,7 @@ product = Table(
     Column("size", BigInteger, comment="bytes, as listed"),
     Column("exclusive", Boolean, nullable=False, server_default=false()),
     Column("revision", Integer, nullable=False, server_default="1"),
-    Column("facts", json_type(), comment="what services other than CAOM's listing state of its content"),
+    Column("facts", Json(), comment="what services other than CAOM's listing state of its content"),
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
 )
@@ -224,7 +224,7 @@ intent = Table(
     Column("size", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("part", Text, nullable=False, comment="name of the verified partial file beside the target"),
-    Column("facts", json_type()),
+    Column("facts", Json()),
     Column("note", Text),
     Column("run_id", Key, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
@@ -237,7 +237,7 @@ keywords = Table(
     Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("names", Text, nullable=False, comment="digest of the keywords asked for"),
-    Column("cards", json_type(), nullable=False),
+    Column("cards", Json(), nullable=False),
 )
 
 event = Table(
@@ -251,6 +251,7 @@ event = Table(
     Column("kind", String(24), nullable=False),
     Column("detail", Text),
     Index(None, "product_id", "at"),
+    Index(None, "run_id"),
     comment="the history of a product and its copies",
 )
 

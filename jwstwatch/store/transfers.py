@@ -15,7 +15,7 @@ from sqlalchemy.sql import ColumnElement
 from jwstwatch.core.evidence import Fact, merge_facts
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
-from jwstwatch.core.retrying import FailureKind
+from jwstwatch.core.retrying import LONGEST_DELAY, FailureKind
 from jwstwatch.store import bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
@@ -283,6 +283,17 @@ class Transfers:
             )
             mark_pages_due_for_files(connection, [attempt.file_id for attempt in failed])
 
+    def retry(self, names: Sequence[str], profiles: Collection[str], now: datetime) -> tuple[int, list[str]]:
+        """Try failed files again now: the named ones (all), of these profiles (of all).
+
+        Returns how many there are, and the saved profiles that want them. Raises `UsageError` for a name
+        that no file has.
+        """
+        from jwstwatch.store.retries import retry
+
+        with self._database.write() as connection:
+            return retry(connection, names, profiles=profiles, now=now)
+
     def forgive_outage(self, run_id: int, *, now: datetime) -> None:
         """The archive was down: what failed for that alone is wanted at once when it is back."""
         file = tables.file
@@ -310,6 +321,17 @@ class Transfers:
             mark_pages_due_for_files(connection, list(forgiven))
 
 
+def in_transfer(connection: Connection, file_ids: Collection[int]) -> list[int]:
+    """Return those of the files that a run which goes on has claimed."""
+    file = tables.file
+    live = select(tables.run.c.id).where(tables.run.c.outcome.is_(None))
+    found: list[int] = []
+    for ids in bulk.chunks(file_ids):
+        query = select(file.c.id).where(file.c.id.in_(ids), file.c.claimed_by.in_(live))
+        found += connection.execute(query).scalars()
+    return found
+
+
 def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElement[bool]:
     file, want = tables.file, tables.want
     # Not by the clock, which may jump: a run that is over, or found dead, is closed and holds nothing.
@@ -329,7 +351,9 @@ def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElem
         ~and_(file.c.state == FileState.FAILED.value, file.c.next_attempt_at.is_(None)),
     ]
     if not force:
-        conditions.append(or_(file.c.next_attempt_at.is_(None), file.c.next_attempt_at <= now))
+        # No attempt is put off by more than a day: a later one was told by a clock that went wrong.
+        wrong = file.c.next_attempt_at > now + 2 * LONGEST_DELAY
+        conditions.append(or_(file.c.next_attempt_at.is_(None), file.c.next_attempt_at <= now, wrong))
     return and_(*conditions)
 
 

@@ -76,9 +76,12 @@ def upgrade() -> None:
         ),
     )
 
+    op.create_index(op.f("ix_event_run_id"), "event", ["run_id"], unique=False)
+
 
 def downgrade() -> None:
     """Take it away again."""
+    op.drop_index(op.f("ix_event_run_id"), table_name="event")
     with op.batch_alter_table("run") as table:
         table.drop_column("from_floor")
         table.drop_column("found")

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import BusyError, ConfigurationError, ExitCode, JwstwatchError, StateError, StorageError
-from jwstwatch.store import engine, tables
+from jwstwatch.store import sqlite_files, tables
 from jwstwatch.store.engine import Database, open_database, parse_url
 from jwstwatch.store.store import open_store
 from tests.store.conftest import POSTGRES, SQLITE
@@ -191,6 +191,7 @@ def test_a_new_state_is_for_its_owner_and_group_only_whatever_the_umask(tmp_path
     finally:
         os.umask(before)
     assert modes.pop("state.db.migration.lock") == 0o640
+    assert modes.pop("state.db.restore.lock") == 0o640
     assert set(modes) == {"state.db", "state.db-wal", "state.db-shm"}
     assert set(modes.values()) == {0o640}
 
@@ -267,7 +268,7 @@ def test_a_folder_in_the_place_of_the_state_says_so(tmp_path: Path) -> None:
 def test_a_network_file_system_is_refused_unless_it_is_allowed(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "file_system_of", lambda folder: kind)
+    monkeypatch.setattr(sqlite_files, "file_system_of", lambda folder: kind)
     url = f"sqlite:///{tmp_path / 'state.db'}"
     with pytest.raises(StateError, match=rf"network file system \({kind}\)") as caught:
         open_store(url, upgrade=True)
@@ -304,11 +305,11 @@ def test_the_file_system_of_a_folder_is_that_of_its_nearest_mount(
     folder: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "read_bytes", lambda path: MOUNTS.encode())
-    assert engine.file_system_of(Path(folder)) == kind
+    assert sqlite_files.file_system_of(Path(folder)) == kind
 
 
 def test_the_file_system_of_a_real_folder_is_known(tmp_path: Path) -> None:
-    kind = engine.file_system_of(tmp_path)
+    kind = sqlite_files.file_system_of(tmp_path)
     assert kind is None or kind not in ("", "nfs4")
 
 

@@ -167,7 +167,7 @@ def test_a_stale_copy_that_failed_is_tried_at_once_when_there_is_a_newer_content
     desk.list(row(size=2000))
     run = desk.next_run()
     (claim,) = run.claim()
-    run.fail(claim, again=NOW + 30 * DAY)
+    run.fail(claim, again=NOW + DAY)
     run = run.next_run()
     assert run.claim() == []
     run.list(row(size=3000))
@@ -360,6 +360,27 @@ def test_an_observation_is_asked_about_again_when_it_is_time_to_recheck(desk: De
     assert due(desk.later(RECHECK + 2 * HOUR)) == [1002, 1001]
     desk.observe(observation(4))
     assert due(desk.later(RECHECK + 2 * HOUR)) == [1004, 1002, 1001]
+
+
+def test_the_oldest_checked_are_asked_about_up_to_the_quota(desk: Desk) -> None:
+    desk.observe(*(observation(number) for number in range(1, 6)), observation(6, calib_level=-1))
+    for number in (3, 1, 5, 2, 4):
+        checked(desk.later(number * HOUR), number)
+
+    def within(quota: int) -> list[int]:
+        return desk.store.listings.due_observations(
+            desk.profile, now=NOW + 6 * HOUR, settle=SETTLE, recheck=RECHECK, quota=quota
+        )
+
+    assert [within(quota) for quota in (0, 2, 9)] == [[], [1001, 1002], [1001, 1002, 1003, 1004, 1005]]
+    assert desk.store.listings.count_observations(desk.profile) == 6
+    assert desk.store.listings.count_observations(desk.profile, executed=True) == 5
+
+
+def test_a_list_that_a_clock_ahead_of_today_saw_is_asked_for_again(desk: Desk) -> None:
+    desk.observe(observation(1))
+    checked(desk.later(400 * 24 * HOUR), 1)
+    assert due(desk) == [1001]
 
 
 def mjd(days_ago: float) -> float:

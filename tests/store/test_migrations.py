@@ -16,19 +16,24 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import BusyError, ExitCode, StateError, StorageError
-from jwstwatch.store import migrate, tables
+from jwstwatch.store import backups, migrate, schema, tables
 from jwstwatch.store.engine import Database, sqlite_path
 from jwstwatch.store.locks import exclusive
+from jwstwatch.store.schema import NEWEST, SCHEMAS
 from jwstwatch.store.store import open_store
 from tests.conftest import PROJECT
 from tests.store.conftest import POSTGRES, SQLITE
 from tests.store.desk import NOW, PROFILE, Desk, file_names
 
 Open = Callable[..., Database]
+
+LATER = f"{int(NEWEST) + 1:04d}"
+"""What the next schema may be called."""
 
 
 def alembic_on(database: Database) -> Config:
@@ -95,6 +100,124 @@ def test_a_schema_can_be_taken_down_to_nothing_and_built_again(empty_url: str, o
     assert migrate.is_current(database)
 
 
+def test_the_program_knows_its_schemas_without_alembic() -> None:
+    script = ScriptDirectory.from_config(migrate.alembic_config())
+    assert [entry.revision for entry in script.walk_revisions()] == list(reversed(SCHEMAS))
+    assert script.get_current_head() == NEWEST
+
+
+FIRST = {
+    "root": {"id": 1, "uuid": "u", "path": "/data", "created_at": NOW},
+    "profile": {"name": PROFILE, "query_digest": "d", "floor": 59000.5, "created_at": NOW},
+    "run": {
+        "id": 1,
+        "profile": PROFILE,
+        "trigger": "schedule",
+        "outcome": "complete",
+        "started_at": NOW,
+        "heartbeat_at": NOW,
+        "host": "h",
+        "pid": 7,
+        "process_start": "s",
+        "observations": 3,
+    },
+    "observation": {"id": 1, "obs_id": "o", "obsid": 5, "first_seen_at": NOW},
+    "interest": {"profile": PROFILE, "observation_id": 1},
+    "product": {
+        "id": 1,
+        "uri": "mast:JWST/product/n",
+        "name": "n",
+        "filetype": "_rate.fits",
+        "revision": 2,
+        "exclusive": False,
+        "facts": {"http.etag": "e"},
+        "first_seen_at": NOW,
+        "changed_at": NOW,
+    },
+    "listing": {"product_id": 1, "parent_obsid": 5, "obsid": 6, "obs_id": "n", "revision": 2},
+    "file": {
+        "id": 1,
+        "root_id": 1,
+        "path": "01345/n",
+        "product_id": 1,
+        "state": "present",
+        "size": 12,
+        "changed_at": NOW,
+        "declined": False,
+        "superseded": False,
+        "unselected": False,
+        "priority": 1,
+        "attempts": 0,
+        "claimed_by": 1,
+    },
+    "want": {"profile": PROFILE, "file_id": 1, "product_id": 1},
+    "intent": {
+        "file_id": 1,
+        "revision": 2,
+        "size": 12,
+        "sha256": "x",
+        "part": ".n.2.part",
+        "run_id": 1,
+        "created_at": NOW,
+    },
+    "keywords": {"product_id": 1, "revision": 2, "names": "x", "cards": {"FILTER": "F200W"}},
+    "event": {"id": 1, "at": NOW, "product_id": 1, "file_id": 1, "kind": "fetched"},
+    "page": {"root_id": 1, "proposal": 1345, "changes": 2, "written": 1, "settings": "s"},
+}
+"""A row for each table of the first schema."""
+
+
+def held(database: Database) -> dict[str, list[dict[str, Any]]]:
+    """Return what `FIRST` names of every row of the first schema's tables."""
+    with database.read() as connection:
+        return {
+            name: [
+                dict(row._mapping)
+                for row in connection.execute(select(*(tables.metadata.tables[name].c[key] for key in row)))
+            ]
+            for name, row in FIRST.items()
+        }
+
+
+def test_rows_outlive_every_upgrade_and_its_way_back(empty_url: str, open_at: Open) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), SCHEMAS[0])
+    first = describe(database.engine)
+    with database.write() as connection:
+        for name, row in FIRST.items():
+            connection.execute(tables.metadata.tables[name].insert().values(row))
+    for _ in range(2):
+        for newer in SCHEMAS[1:]:
+            command.upgrade(alembic_on(database), newer)
+        assert migrate.is_current(database)
+        assert held(database) == {name: [row] for name, row in FIRST.items()}
+        with database.read() as connection:
+            run = connection.execute(select(tables.run)).one()
+            profile = connection.execute(select(tables.profile)).one()
+        assert (run.found, run.from_floor, profile.approved_bytes) == (None, None, None)
+        with database.write() as connection:
+            connection.execute(tables.run.update().values(found=4, from_floor=True))
+            connection.execute(tables.profile.update().values(approved_bytes=10**13))
+        for older in reversed(SCHEMAS[:-1]):
+            command.downgrade(alembic_on(database), older)
+        assert describe(database.engine) == first
+        assert held(database) == {name: [row] for name, row in FIRST.items()}
+
+
+def test_a_state_of_the_first_schema_is_upgraded_when_it_is_opened(empty_url: str, open_at: Open) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), SCHEMAS[0])
+    with database.write() as connection:
+        connection.execute(tables.metadata.tables["run"].insert().values(FIRST["run"]))
+    with pytest.raises(StateError, match="older jwstwatch") as caught:
+        open_store(empty_url, upgrade=False)
+    assert "jwstwatch db upgrade" in caught.value.hint
+    with open_store(empty_url, upgrade=True) as store:
+        (run,) = store.runs.history(profile=None, limit=5)
+        assert (run.counts.observations, run.counts.found) == (3, None)
+        assert store.notices.holding() == []
+
+
 def test_a_state_of_today_is_neither_copied_nor_changed(url: str, open_at: Open) -> None:
     assert migrate.upgrade(open_at(url)) is None
     with open_store(url, upgrade=True) as store:
@@ -139,8 +262,8 @@ NEXT = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{revision}"
+down_revision = "{newest}"
 branch_labels = None
 depends_on = None
 
@@ -164,10 +287,14 @@ def later_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[
     def install(more: str = "") -> None:
         folder = tmp_path / "migrations"
         shutil.copytree(PROJECT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+        (folder / "versions" / f"{LATER}_next.py").write_text(
+            NEXT.format(more=more, revision=LATER, newest=NEWEST)
+        )
         config = Config()
         config.set_main_option("script_location", str(folder))
         monkeypatch.setattr(migrate, "alembic_config", lambda: config)
+        monkeypatch.setattr(schema, "SCHEMAS", (*SCHEMAS, LATER))
+        monkeypatch.setattr(schema, "NEWEST", LATER)
 
     return install
 
@@ -183,7 +310,7 @@ def test_an_older_state_is_copied_before_it_is_upgraded(
     later_version()
     database = open_at(own_url)
     copy = migrate.upgrade(database)
-    assert migrate.current_revision(database) == "0002"
+    assert migrate.current_revision(database) == LATER
     with database.read() as connection:
         assert connection.execute(text("SELECT remark FROM run")).scalars().all() == [None]
         # What refers to a table that was built anew has not gone with the old one.
@@ -196,12 +323,12 @@ def test_an_older_state_is_copied_before_it_is_upgraded(
         return
     assert copy is not None
     assert copy.parent == path.parent
-    assert "0001" in copy.name
+    assert f".{NEWEST}." in copy.name
     assert copy.stat().st_mode & 0o777 == 0o640
     with open_at(own_url).read() as connection:  # references are watched again
         assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
     saved = sqlite3.connect(copy)
-    assert saved.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+    assert saved.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
     assert saved.execute("SELECT count(*) FROM file WHERE state = 'present'").fetchall() == [(3,)]
     assert saved.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     saved.close()
@@ -218,7 +345,7 @@ def test_a_migration_that_fails_leaves_the_state_as_it_was(
         migrate.upgrade(open_at(own_url))
     after = open_at(own_url)
     assert describe(after.engine) == before
-    assert migrate.current_revision(after) == "0001"
+    assert migrate.current_revision(after) == NEWEST
     with after.read() as connection:
         assert len(connection.execute(select(tables.want)).all()) == 2
 
@@ -317,11 +444,14 @@ def test_the_copy_of_a_state_whose_disk_is_full_is_no_half_copy(
             raise sqlite3.OperationalError("database or disk is full")
 
     connect = sqlite3.connect
-    monkeypatch.setattr(migrate.sqlite3, "connect", lambda path: connect(path, factory=Full))
+    monkeypatch.setattr(
+        backups.sqlite3, "connect", lambda path, **options: connect(path, factory=Full, **options)
+    )
     with pytest.raises(StorageError, match="is full") as caught:
         migrate.upgrade(database)
     assert caught.value.exit_code is ExitCode.STORAGE
-    assert migrate.current_revision(database) == "0001"
+    assert migrate.current_revision(database) == NEWEST
     path = sqlite_path(database.engine.url)
     assert path is not None
     assert not list(path.parent.glob("*.bak"))
+    assert not list(path.parent.glob("*.tmp"))

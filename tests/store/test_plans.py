@@ -287,11 +287,32 @@ def test_a_token_frees_what_was_withheld_for_want_of_one(desk: Desk, reason: str
     theirs = file_names(2)[1]
     other.want(theirs, state=FileState.WITHHELD, reason=NO_TOKEN)
     assert desk.claim(force=True) == []
-    assert desk.store.plans.ask_withheld_again(desk.profile, now=NOW + HOUR) == int(freed)
+    assert desk.store.plans.ask_withheld_again(desk.profile, now=NOW + HOUR, token_since=NOW) == int(freed)
     assert [claim.name for claim in desk.claim()] == ([RATE] if freed else [])
     assert desk.states()[theirs] is FileState.WITHHELD
     if freed:
         assert (desk.file().reason, desk.file().changed_at) == ("a token is there", NOW + HOUR)
+
+
+def test_another_token_frees_what_was_refused_to_the_one_before_and_only_once(desk: Desk) -> None:
+    desk.want(RATE, state=FileState.WITHHELD, reason=NOT_AUTHORISED)
+    plans, later = desk.store.plans, NOW + HOUR
+    assert plans.ask_withheld_again(desk.profile, now=later, token_since=NOW - HOUR) == 0
+    assert plans.ask_withheld_again(desk.profile, now=later, token_since=later) == 1
+    desk = desk.next_run().later(2 * HOUR)
+    (claim,) = desk.claim()
+    desk.fail(claim, kind=FailureKind.UNAUTHORISED, state=FileState.WITHHELD, reason=NOT_AUTHORISED)
+    assert plans.ask_withheld_again(desk.profile, now=later + 2 * HOUR, token_since=later) == 0
+
+
+def test_an_attempt_that_a_wrong_clock_put_off_is_made(desk: Desk) -> None:
+    desk.want(RATE)
+    (claim,) = desk.claim()
+    desk.fail(claim, kind=FailureKind.CONTENT, again=NOW + 24 * HOUR)
+    desk = desk.next_run()
+    assert desk.claim() == []
+    desk.fail(claim, kind=FailureKind.CONTENT, again=NOW + 400 * 24 * HOUR)
+    assert [again.name for again in desk.next_run().claim()] == [RATE]
 
 
 def test_a_refused_file_is_asked_for_again_when_its_time_has_come(desk: Desk) -> None:

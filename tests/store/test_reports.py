@@ -38,7 +38,7 @@ def one_of_each(desk: Desk) -> dict[str, str]:
         *(names[fate] for fate in ("was there", "replaced", "stale, failed", "stale, waiting", "gone"))
     )
     desk.want(names["failed before"])
-    desk.fail(*desk.claim(), again=NOW + 90 * DAY)
+    desk.fail(*desk.claim(), again=NOW + DAY)
     run = desk.next_run()
     run.list(*(row(names[fate], size=2000) for fate in ("replaced", "stale, failed", "stale, waiting")))
     wanted = ("arrived", "failed", "in the way", "refused", "not reached", "outage", "declined")

@@ -76,7 +76,7 @@ def test_the_copies_of_a_root_are_those_that_may_be_on_disk(desk: Desk) -> None:
     desk.set_file([ids[names[5]]], declined=True)
     elsewhere = replace(desk, root=desk.store.roots.add(Path("/elsewhere"), now=NOW)).of(OTHER)
     elsewhere.fetch(names[0])
-    assert copies(desk) == [f"01345/{name}" for name in (*names[:3], names[5])]
+    assert copies(desk) == [f"01345/{name}" for name in names[:3]]
     assert desk.store.roots.get(desk.root.path) == replace(desk.root, files=4)
     (batch,) = desk.store.roots.copies(desk.root.id)
     first = batch[0]
@@ -176,3 +176,38 @@ def test_a_lost_file_that_stands_there_again_is_adopted_rather_than_fetched(desk
     decision = desk.replan(on_disk=OnDisk(DiskKind.FILE, 1000), adopted=found)
     assert decision.action is Action.ADOPT
     assert desk.states() == {RATE: FileState.PRESENT}
+
+
+def test_a_copy_that_was_replaced_since_it_was_looked_for_is_not_lost(desk: Desk) -> None:
+    names = file_names(2)
+    desk.fetch(*names)
+    (batch,) = desk.store.roots.copies(desk.root.id)
+    # Another run puts a new revision there between the look at the disk and its record.
+    (claimed,) = [copy for copy in batch if copy.path.endswith(names[0])]
+    desk.set_file([claimed.file_id], size=2000, sha256=digest("newer"), modified_ns=7)
+    lost = desk.store.roots.record_losses(
+        desk.run.id, [Loss.of(copy, "1000 of 2000 bytes on disk") for copy in batch], now=NOW
+    )
+    assert lost == 1
+    assert desk.states() == {names[0]: FileState.PRESENT, names[1]: FileState.WANTED}
+    assert desk.kinds(names[0])[-1] == "fetched"
+    assert desk.kinds(names[1])[-1] == "lost"
+
+
+def test_what_is_no_longer_taken_to_be_there_cannot_be_lost(desk: Desk) -> None:
+    desk.want(RATE)
+    assert desk.store.roots.record_losses(desk.run.id, losses(desk, RATE), now=NOW) == 0
+    assert desk.file().reason == "new"
+    assert desk.kinds() == ["wanted"]
+
+
+def test_a_dropped_copy_is_neither_looked_for_nor_lost(desk: Desk) -> None:
+    names = file_names(2)
+    ids = desk.fetch(*names)
+    desk.set_file([ids[names[0]]], declined=True)
+    assert copies(desk) == [f"01345/{names[1]}"]
+    assert desk.store.roots.record_losses(desk.run.id, losses(desk, names[0]), now=NOW) == 0
+    assert desk.states()[names[0]] is FileState.PRESENT
+    # It keeps its root known for one that holds files all the same.
+    (root,) = desk.store.roots.all()
+    assert root.files == 2

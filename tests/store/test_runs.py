@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from jwstwatch.core.asking import ProfileMemory
 from jwstwatch.core.model import Outcome, Trigger
@@ -219,3 +219,49 @@ def test_a_process_of_another_host_is_never_surely_dead() -> None:
     child.wait()
     assert liveness.is_surely_dead(replace(mark, pid=child.pid))
     assert not liveness.is_surely_dead(replace(mark, pid=child.pid, host="elsewhere"))
+
+
+def test_a_run_whose_process_is_dead_is_told_as_ended_before_anybody_closed_it(desk: Desk, url: str) -> None:
+    finish(desk.store, desk.run)
+    with another_process(url) as (child, number, _):
+        (going_on, *_) = desk.store.runs.history(profile=PROFILE, limit=1)
+        assert (going_on.id, going_on.outcome) == (number, None)
+        child.kill()
+        child.wait()
+        (killed, *_) = desk.store.runs.history(profile=PROFILE, limit=1)
+        assert desk.store.runs.last([PROFILE])[PROFILE] == killed
+        assert (killed.outcome, killed.error_kind) == (Outcome.CANCELLED, "killed")
+        assert killed.finished_at == NOW
+        # Whoever looks changes nothing.
+        assert desk.scalar(select(tables.run.c.outcome).where(tables.run.c.id == number)) is None
+
+
+def test_a_run_of_another_host_is_not_taken_for_dead_by_who_only_looks(store: Store) -> None:
+    run = store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW - 2 * SILENCE)
+    change_run(store, run, host="elsewhere.example", pid=1)
+    assert store.runs.last([PROFILE])[PROFILE].outcome is None
+
+
+def test_a_yes_to_a_large_plan_is_kept_until_it_is_carried_out(store: Store) -> None:
+    assert store.runs.approved(PROFILE) is None
+    store.runs.approve(PROFILE, 7)  # of a profile that never listed anything, nothing can be planned
+    assert store.runs.approved(PROFILE) is None
+    memory = ProfileMemory(query_digest="d", floor=1.0, rechecked_at=NOW, completed_at=NOW)
+    for name in (PROFILE, OTHER):
+        store.runs.remember(name, memory, now=NOW)
+    store.runs.approve(PROFILE, 600 * 10**9)
+    assert (store.runs.approved(PROFILE), store.runs.approved(OTHER)) == (600 * 10**9, None)
+    store.runs.remember(PROFILE, replace(memory, query_digest="e"), now=NOW + DAY)
+    assert store.runs.approved(PROFILE) == 600 * 10**9
+    store.runs.approve(PROFILE, None)
+    assert store.runs.approved(PROFILE) is None
+
+
+def test_what_a_query_found_is_kept_with_the_run(store: Store) -> None:
+    run = store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW)
+    counts = Counts(found=12, from_floor=True)
+    store.runs.finish(run, Outcome.COMPLETE, counts=counts, error=None, now=NOW)
+    (kept,) = store.runs.history(profile=PROFILE, limit=1)
+    assert kept.counts == counts
+    unanswered = store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW)
+    assert finish(store, unanswered).counts.found is None

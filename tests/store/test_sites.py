@@ -76,12 +76,12 @@ def test_whatever_a_page_shows_makes_it_due(desk: Desk, change: str) -> None:
     if change == "revised":
         desk.list(row(size=2000))
     elif change == "failed":
-        desk.store.plans.ask_withheld_again(desk.profile, now=NOW)
+        desk.store.plans.ask_withheld_again(desk.profile, now=NOW, token_since=NOW)
         desk.fail(*desk.claim())
     elif change == "lost":
         desk.store.roots.forget_missing(desk.root.id, present=(), now=NOW)
     elif change == "released":
-        desk.store.plans.ask_withheld_again(desk.profile, now=NOW)
+        desk.store.plans.ask_withheld_again(desk.profile, now=NOW, token_since=NOW)
     else:
         desk.list(row(other, data_rights="EXCLUSIVE_ACCESS"))
     assert is_due(desk)

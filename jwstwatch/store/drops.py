@@ -1,0 +1,129 @@
+"""Files that were given up on purpose: never fetched, never missed, until somebody wants them again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, select, update
+
+from jwstwatch.core.model import FileState
+from jwstwatch.core.planning import NEWER_REVISION
+from jwstwatch.errors import BusyError
+from jwstwatch.store import bulk, events, tables
+from jwstwatch.store.choosing import Choice, choose
+from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
+from jwstwatch.store.runs import bury_dead
+from jwstwatch.store.transfers import in_transfer
+
+DROPPED = "dropped on purpose"
+WANTED_AGAIN = "wanted again"
+
+
+class Drops:
+    """The `declined` flag of the file table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def choose(self, names: Sequence[str], *, profiles: Collection[str] = ()) -> list[Choice]:
+        """Return the files that are meant, or raise `UsageError` naming those that nobody knows."""
+        with self._database.read() as connection:
+            return choose(connection, names, profiles=profiles)
+
+    def drop(self, chosen: Sequence[Choice], *, now: datetime) -> list[Choice]:
+        """Give files up; returns those that were not given up before. Their copies are no longer watched.
+
+        Raises `BusyError` where one is in transfer.
+        """
+        file = tables.file
+        by_id = {choice.file_id: choice for choice in chosen}
+        with self._database.write() as connection:
+            bury_dead(connection, now)
+            busy = [by_id[key].name for key in in_transfer(connection, list(by_id))]
+            if busy:
+                raise BusyError(
+                    f"{busy[0]} is being fetched at this moment"
+                    + (f", and {len(busy) - 1} more of them" if len(busy) > 1 else ""),
+                    hint="Wait for the run to end, or stop it; nothing was dropped.",
+                )
+            changed = _change(
+                connection, by_id, file.c.declined.is_(False), {"declined": True, "reason": DROPPED}, now
+            )
+            _record(connection, changed, kind="dropped", detail=None, now=now)
+        return changed
+
+    def forget_copies(self, removed: Sequence[Choice], *, now: datetime) -> None:
+        """Keep that the copies of dropped files were removed."""
+        file = tables.file
+        values = {"state": FileState.WANTED.value, "reason": DROPPED, **tables.NO_COPY}
+        with self._database.write() as connection:
+            by_id = {choice.file_id: choice for choice in removed}
+            changed = _change(connection, by_id, file.c.declined, values, now)
+            _record(connection, changed, kind="removed", detail="its copy was removed, as asked", now=now)
+
+    def undrop(self, chosen: Sequence[Choice], *, missing: Collection[int], now: datetime) -> list[Choice]:
+        """Want dropped files again; returns those that were dropped. Of `missing` ones no copy is there."""
+        file = tables.file
+        kept = {choice.file_id: choice for choice in chosen if choice.file_id not in missing}
+        gone = {choice.file_id: choice for choice in chosen if choice.file_id in missing}
+        stale = file.c.state == FileState.STALE.value
+        again: dict[str, Any] = {"attempts": 0, "failure_kind": None, "last_error": None}
+        again |= {"next_attempt_at": None, "declined": False}
+        with self._database.write() as connection:
+            changed = _change(
+                connection,
+                kept,
+                file.c.declined,
+                again | {"reason": case((stale, NEWER_REVISION), else_=None)},
+                now,
+            )
+            wanted = {"state": FileState.WANTED.value, "reason": WANTED_AGAIN, **tables.NO_COPY}
+            changed += _change(connection, gone, file.c.declined, again | wanted, now)
+            _record(connection, changed, kind="undropped", detail=None, now=now)
+        return changed
+
+
+def _change(
+    connection: Connection,
+    chosen: dict[int, Choice],
+    condition: Any,
+    values: dict[str, Any],
+    now: datetime,
+) -> list[Choice]:
+    """Set values where the condition still holds; returns the files that it held for."""
+    file = tables.file
+    changed: list[Choice] = []
+    for ids in bulk.chunks(chosen):
+        rows = connection.execute(
+            update(file)
+            .where(file.c.id.in_(ids), condition)
+            .values(values | {"changed_at": now})
+            .returning(file.c.id)
+        ).scalars()
+        changed += [chosen[key] for key in rows]
+    return changed
+
+
+def _record(
+    connection: Connection, changed: Sequence[Choice], *, kind: str, detail: str | None, now: datetime
+) -> None:
+    happened = [
+        events.Event(product_id=choice.product_id, file_id=choice.file_id, kind=kind, detail=detail)
+        for choice in changed
+    ]
+    events.record(connection, happened, now=now)
+    mark_pages_due_for_files(connection, [choice.file_id for choice in changed])
+
+
+def wanting(connection: Connection, file_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return which profiles want which of these files."""
+    want = tables.want
+    found: dict[int, list[str]] = {}
+    for ids in bulk.chunks(file_ids):
+        query = select(want.c.file_id, want.c.profile).where(want.c.file_id.in_(ids))
+        for row in connection.execute(query.order_by(want.c.profile)):
+            found.setdefault(row.file_id, []).append(row.profile)
+    return found

@@ -1,0 +1,131 @@
+"""Files that are taken away for good: only ours, only below their root, never through a link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jwstwatch.disk import markers
+from jwstwatch.errors import ExitCode, RootMissingError
+from jwstwatch.sync.removing import Remover, require_roots
+
+NAME = "jw01345001001_02101_00001_nrca1_rate.fits"
+JPG = "jw01345001001_02101_00001_nrca1_rate.jpg"
+
+
+def put(path: Path, size: int = 10) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size)
+    return path
+
+
+def remove(root: Path, path: str, size: int | None = 10) -> str | None:
+    remover = Remover(root)
+    reason = remover.remove(path, size=size)
+    remover.sync()
+    return reason
+
+
+def left(root: Path) -> set[str]:
+    return {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir() or path.is_symlink()}
+
+
+def test_a_file_goes_with_its_thumbnail_and_its_partials_and_nothing_else(tmp_path: Path) -> None:
+    others = [
+        "01345/other.jpg",
+        "01345/other.TN.jpg",
+        f"01345/.{JPG}x.1.part",
+        f"01345/{NAME}",
+        "01345/index.html",
+    ]
+    ours = [JPG, JPG.replace(".jpg", ".TN.jpg"), f".{JPG}.1.part", f".{JPG}.12.part", f".{JPG}.2.part.json"]
+    for path in (*others, *(f"01345/{name}" for name in ours)):
+        put(tmp_path / path)
+    assert remove(tmp_path, f"01345/{JPG}") is None
+    assert left(tmp_path) == set(others)
+    assert remove(tmp_path, f"01345/{JPG}") is None  # a kill may have come before it was written down
+    assert remove(tmp_path, f"no/such/folder/{JPG}") is None
+
+
+def test_a_file_at_the_top_of_its_root_goes_too(tmp_path: Path) -> None:
+    put(tmp_path / NAME)
+    assert remove(tmp_path, NAME) is None
+    assert left(tmp_path) == set()
+
+
+def test_another_file_than_the_one_that_is_known_is_left(tmp_path: Path) -> None:
+    put(tmp_path / "01345" / NAME, 12)
+    assert "another file stands at its path (12 bytes instead of 10)" in str(
+        remove(tmp_path, f"01345/{NAME}")
+    )
+    assert remove(tmp_path, f"01345/{NAME}", size=None) is None
+
+
+def test_no_link_is_followed_or_removed(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    target = put(elsewhere / NAME)
+    (root / "01345").mkdir(parents=True)
+    (root / "01345" / NAME).symlink_to(target)
+    (root / "02733").symlink_to(elsewhere)
+    (root / "01345" / JPG).mkdir()
+    assert remove(root, f"01345/{NAME}") == "a link stands at its path"
+    assert remove(root, f"02733/{NAME}") == "it lies behind a link (02733), which is not followed"
+    assert remove(root, f"01345/{JPG}") == "no plain file stands at its path"
+    assert target.exists()
+    assert (root / "01345" / NAME).is_symlink()
+
+
+@pytest.mark.parametrize(
+    "path", [f"../{NAME}", f"01345/../../{NAME}", "..", f"/{NAME}", f"01345//{NAME}", "01345/"]
+)
+def test_nothing_outside_of_the_root_is_touched(path: str, tmp_path: Path) -> None:
+    outside = put(tmp_path / NAME)
+    (tmp_path / "root" / "01345").mkdir(parents=True)
+    put(tmp_path / "root" / "01345" / NAME)
+    assert remove(tmp_path / "root", path)
+    assert outside.exists()
+    assert left(tmp_path / "root") == {f"01345/{NAME}"}
+
+
+def test_a_thumbnail_that_is_a_link_stays(tmp_path: Path) -> None:
+    target = put(tmp_path / "elsewhere.jpg")
+    put(tmp_path / "root" / JPG)
+    thumbnail = tmp_path / "root" / JPG.replace(".jpg", ".TN.jpg")
+    thumbnail.symlink_to(target)
+    assert remove(tmp_path / "root", JPG) is None
+    assert thumbnail.is_symlink()
+    assert target.exists()
+
+
+def test_a_root_that_is_a_link_itself_is_the_folder_it_leads_to(tmp_path: Path) -> None:
+    put(tmp_path / "disk" / NAME)
+    (tmp_path / "root").symlink_to(tmp_path / "disk")
+    assert remove(tmp_path / "root", NAME) is None
+    assert left(tmp_path / "disk") == set()
+
+
+def test_roots_without_their_marker_are_refused_before_anything_is_removed(tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    identity = markers.establish(here, expected=None, files=0)
+    require_roots([(here, identity)])
+    for path, expected in ((tmp_path / "away", identity), (here, "another")):
+        with pytest.raises(RootMissingError, match="marker") as caught:
+            require_roots([(here, identity), (path, expected)])
+        assert caught.value.exit_code is ExitCode.STORAGE
+    assert not (tmp_path / "away").exists()
+
+
+def test_a_root_that_vanishes_meanwhile_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    put(root / "01345" / NAME)
+    remover = Remover(root)
+    root.rename(tmp_path / "away")
+    with pytest.raises(RootMissingError):
+        remover.remove(f"01345/{NAME}", size=10)
+
+
+def test_a_file_in_the_place_of_a_folder_is_left(tmp_path: Path) -> None:
+    put(tmp_path / "01345")
+    assert remove(tmp_path, f"01345/{NAME}") == "01345 is no folder any more"
+    assert left(tmp_path) == {"01345"}
