@@ -8,16 +8,18 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import requests
 
-from jwstwatch.archive import session
+from jwstwatch.archive import probing, session
+from jwstwatch.archive.background import in_background
+from jwstwatch.archive.clock import read_skew
 from jwstwatch.archive.criteria import CONTINUOUS, DISCRETE, Criteria, questions
 from jwstwatch.archive.listing import Key, Listing, Row, join_pages, observation_key, product_key
-from jwstwatch.archive.protocol import LogIn, LogInStatus
+from jwstwatch.archive.protocol import LogIn, LogInStatus, Probe
 from jwstwatch.archive.replies import (
     CHECK_SERVER,
     SHORT,
@@ -53,8 +55,6 @@ PATIENCE = 30.0
 QUESTION_LIMIT = 900.0
 """Seconds for one question with all its pages, however often the archive says that it is at work."""
 _FIRST_DELAY = 1.0
-_GLANCE = 0.1
-"""Seconds between two looks at the stop."""
 _WORTH_HIDING = 8
 """Characters from which a token can be told from other text."""
 _FIRST_POLL, _LONGEST_POLL = 0.2, 3.0
@@ -89,6 +89,7 @@ class MastArchive:
         self._stop = stop
         self._sleep = sleep or (time.sleep if stop is None else stop.wait)
         self._poll = _FIRST_POLL
+        self._skew: timedelta | None = None
 
     def observations(self, query: ObservationQuery) -> list[Observation]:
         """Return the whole answer to `query`, one `Observation` for each `obs_id`."""
@@ -122,6 +123,21 @@ class MastArchive:
             session.set_token(self._client, None)
             return LogIn(status=LogInStatus.REJECTED)
         return LogIn(status=LogInStatus.ACCEPTED, user=user or None)
+
+    def use_token(self, token: str | None) -> None:
+        """Try this token, or none, at the next `log_in`."""
+        self._token = token
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the archive's clock is ahead of ours, by its latest answer; None before one that says."""
+        return self._skew
+
+    def probe(self) -> Probe:
+        """Ask one cheap question, once and for 15 s at most; raises only `CancelledError`."""
+        found = probing.probe(self.server, timeout=self._timeout, stop=self._stop)
+        self._note_clock(found.skew)
+        return found
 
     def download_url(self, uri: str) -> str:
         """Return the address of the product whose data URI is `uri`."""
@@ -207,26 +223,17 @@ class MastArchive:
 
     def _watched(self, ask: Callable[[], T]) -> T:
         """Ask in a thread that is left behind upon a stop; its own time-outs end it soon after."""
-        asked: Future[T] = Future()
-
-        def work() -> None:
-            try:
-                asked.set_result(ask())
-            except BaseException as error:  # noqa: BLE001  (not handled here: handed over, and raised below)
-                asked.set_exception(error)
-
-        threading.Thread(target=work, name="archive-question", daemon=True).start()
-        while not wait([asked], timeout=_GLANCE).done:
-            try:
-                self._check_stop()
-            except CancelledError:
-                # Its connections are still in that thread's hands.
-                self.__dict__.pop("_client", None)
-                raise
-        return asked.result()
+        try:
+            return in_background(ask, server=self.server, stop=self._stop)
+        except CancelledError:
+            # Its connections are still in that thread's hands.
+            self.__dict__.pop("_client", None)
+            raise
 
     def _read(self, response: requests.Response) -> Mapping[str, Any]:
         """Judge one answer before astroquery sees it."""
+        # Before the body is read, which may take long.
+        self._note_clock(read_skew(response.headers, received=datetime.now(UTC), took=response.elapsed))
         body = response.content
         if self._secret:
             # Whatever the server echoes, the token goes no further.
@@ -263,6 +270,10 @@ class MastArchive:
                     hint="A newer jwstwatch may know it.",
                 )
         return columns
+
+    def _note_clock(self, skew: timedelta | None) -> None:
+        if skew is not None:
+            self._skew = skew
 
     def _pause(self, seconds: float) -> None:
         self._sleep(seconds)

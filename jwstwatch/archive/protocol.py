@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -25,6 +26,15 @@ class LogIn:
 
     status: LogInStatus
     user: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """Whether the archive answers as an archive does, else what is wrong; `skew` as `Archive.clock_skew`."""
+
+    reachable: bool
+    problem: str | None = None
+    skew: timedelta | None = None
 
 
 class Archive(Protocol):
@@ -49,6 +59,22 @@ class Archive(Protocol):
 
     def log_in(self) -> LogIn:
         """Try the token there is; a rejected one is not sent again, so public data can still be asked."""
+        ...
+
+    def use_token(self, token: str | None) -> None:
+        """Try this token, or none, at the next `log_in`; until then nothing changes."""
+        ...
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the archive's clock is ahead of ours, by its latest answer; None before one that says."""
+        ...
+
+    def probe(self) -> Probe:
+        """Ask one cheap question, once and impatiently: does the archive answer as an archive does?
+
+        Raises `CancelledError` where somebody asked to stop, and nothing else. May be called from any thread.
+        """
         ...
 
     def download_url(self, uri: str) -> str:

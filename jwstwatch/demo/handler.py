@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -60,6 +61,11 @@ class ArchiveHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
         """Say nothing: the log of requests is for tests."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the `Date` of an answer, by the archive's own clock."""
+        moment = time.time() if timestamp is None else timestamp
+        return super().date_time_string(moment + self.archive.clock_offset.total_seconds())
 
     def handle_one_request(self) -> None:
         """Serve one request; a client that has gone away is no error."""

@@ -5,13 +5,14 @@ By hand: `python -m jwstwatch.demo.server --port 8080` serves the demo archive u
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import signal
 import socket
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from socketserver import TCPServer, ThreadingMixIn
 from threading import Event, Lock, Thread
@@ -32,12 +33,21 @@ class ArchiveServer:
     """Serves one catalogue over HTTP on 127.0.0.1; a context manager, listening as soon as it is made.
 
     `token` is the one that opens exclusive files (None: none does). `port` 0 takes any free one.
-    `errors` holds what went wrong inside the server itself: a test may assert that it is empty.
+    `clock_offset` is how far its clock, the `Date` of its answers, is ahead. Both may be changed while it
+    runs. `errors` holds what went wrong inside the server itself: a test may assert that it is empty.
     """
 
-    def __init__(self, catalogue: Catalogue, *, port: int = 0, token: str | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        port: int = 0,
+        token: str | None = None,
+        clock_offset: timedelta = timedelta(0),
+    ) -> None:
         self.catalogue = catalogue
         self.token = token
+        self.clock_offset = clock_offset
         self.faults = Faults()
         self.requests = RequestLog()
         self.errors: list[BaseException] = []
@@ -132,7 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         catalogue = scaled_catalogue(observations=options.scaled, now=now, seed=options.seed)
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        # From a thread of its own: the interrupted one waits for it, perhaps with its lock in hand.
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()) and None)
     with ArchiveServer(catalogue, port=options.port, token=options.token) as server:
         sys.stdout.write(f"{server.url}\n")
         sys.stdout.flush()

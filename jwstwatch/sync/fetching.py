@@ -1,4 +1,4 @@
-"""Carry out the plan: claim, fetch, verify, make the intent known, replace, commit."""
+"""Carry out the plan: claim, fetch or copy, and settle what came of it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 
-from jwstwatch.core.model import FileState
-from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
-from jwstwatch.core.retrying import Failure, FailureKind, next_attempt
 from jwstwatch.disk.looking import fingerprint
 from jwstwatch.errors import ArchiveError, ContentError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
-from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
+from jwstwatch.store.transfers import Claim, Intent
+from jwstwatch.sync import settling
 from jwstwatch.sync.context import Context, Reporter
 from jwstwatch.sync.listing import Subject
+from jwstwatch.sync.renewing import Renewal
 from jwstwatch.transfer import copying, placing
 from jwstwatch.transfer.job import Failed, Fetched, Job, TransferSettings
 from jwstwatch.transfer.pool import fetch_all
@@ -26,8 +24,6 @@ from jwstwatch.transfer.pool import fetch_all
 LEASE = timedelta(minutes=5)
 GROUP = 64
 """Files that are put in place and committed together, at most."""
-
-NOT_AUTHORISED_DELAY = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -48,7 +44,13 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
     if confirm is not None and not confirm(files, size):
         return
     context.report.planned(files=files, size=size)
-    gathering = _Gathering(partial(_settle, context, subject, received))
+    renewal = Renewal(context, authorised=authorised)
+
+    def settle(group: Sequence[Fetched | Failed]) -> None:
+        _settle(context, subject, received, group)
+        renewal.note(group)
+
+    gathering = _Gathering(settle)
     outcomes = fetch_all(
         _jobs(context, subject, received, authorised=authorised),
         settings=TransferSettings(
@@ -56,11 +58,13 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
             timeout=context.mast.timeout,
             bandwidth=context.mast.bandwidth,
         ),
-        token=lambda: context.token if authorised else None,
+        token=renewal.token,
+        refused=renewal.refused,
         check=check,
         stop=context.stop,
         progress=_Progress(context.report),
         idle=gathering.settle,
+        budget=context.budget,
     )
     try:
         with contextlib.closing(outcomes):
@@ -174,71 +178,11 @@ def _copy(job: Job, source: tuple[Path, str] | None) -> Fetched | None:
 def _settle(
     context: Context, subject: Subject, received: Received, group: Sequence[Fetched | Failed]
 ) -> None:
-    """Rule 1: intents are committed, files renamed and made durable, then `present` is committed."""
-    store, run = context.store, subject.run
-    fetched = [outcome for outcome in group if isinstance(outcome, Fetched)]
-    failed = [outcome for outcome in group if isinstance(outcome, Failed)]
-    intents = [_intent(received.claims[outcome.job.key], outcome) for outcome in fetched]
-    store.transfers.open_intents(run.id, intents, now=context.now())
-    placed, refused = [], []
-    for intent, outcome in zip(intents, fetched, strict=True):
-        try:
-            with translate_storage_errors(outcome.job.target):
-                placing.place(outcome.part, outcome.job.target)
-                placed.append((intent, outcome.job.target.stat().st_mtime_ns))
-                if intent.revision > 1:
-                    placing.remove_parts(outcome.part.parent, outcome.job.name)
-        except UnsafePathError as error:
-            failure = Failure(kind=FailureKind.LOCAL, message=error.message)
-            refused.append(Failed(job=outcome.job, failure=failure, received=0))
-            placing.discard(outcome.part)
-    with translate_storage_errors(subject.root.path):
-        placing.sync_folders({outcome.job.target.parent for outcome in fetched})
-    store.transfers.record_placed(run.id, placed, now=context.now())
-    store.transfers.forget_intents([refusal.job.key for refusal in refused])
-    failures = [*failed, *refused]
-    attempts = [_attempt(context, received.claims[entry.job.key], entry) for entry in failures]
-    store.transfers.record_failed(run.id, attempts, now=context.now())
-    for entry in failures:
-        context.report.failed(entry.job.name, entry.failure.message)
-    received.bytes += sum(entry.received for entry in group)
-    for ended in group:
-        received.claims.pop(ended.job.key, None)
-
-
-def _intent(claim: Claim, outcome: Fetched) -> Intent:
-    return Intent(
-        file_id=claim.file_id,
-        product_id=claim.product_id,
-        root=claim.root,
-        path=claim.path,
-        part=outcome.part.name,
-        revision=claim.revision,
-        size=outcome.size,
-        sha256=outcome.sha256,
-        facts={f"http.{name}": value for name, value in outcome.evidence.items()},
-        note=outcome.note,
-    )
-
-
-def _attempt(context: Context, claim: Claim, outcome: Failed) -> FailedAttempt:
-    failure = outcome.failure
-    now = context.now()
-    state, reason = FileState.FAILED, failure.message
-    when = next_attempt(failure, attempts=claim.attempts + 1, now=now)
-    if failure.kind is FailureKind.UNAUTHORISED:
-        state = FileState.WITHHELD
-        reason = NOT_AUTHORISED if outcome.job.authorised else NO_TOKEN
-        when = now + NOT_AUTHORISED_DELAY
-    return FailedAttempt(
-        file_id=claim.file_id,
-        product_id=claim.product_id,
-        state=state,
-        kind=failure.kind,
-        reason=reason,
-        message=failure.message,
-        next_attempt_at=None if failure.kind is FailureKind.LOCAL else when,
-    )
+    claimed = [(received.claims[outcome.job.key], outcome) for outcome in group]
+    settling.settle(context, subject, claimed)
+    received.bytes += sum(outcome.received for outcome in group)
+    for outcome in group:
+        received.claims.pop(outcome.job.key, None)
 
 
 def settle_open_intents(context: Context, subject: Subject) -> None:

@@ -64,6 +64,8 @@ class Attempt:
         self._line = line
         self._tools = tools
         self.received = 0
+        self.token: str | None = None
+        """What was sent with it."""
 
     def run(self) -> Fetched | Failed:
         """Fetch the file; a partial that can go on later stays, every other is removed."""
@@ -111,7 +113,8 @@ class Attempt:
             headers["Range"] = f"bytes={resumption.offset}-"
             if resumption.validator is not None:
                 headers["If-Range"] = resumption.validator
-        body = self._line.get(job.url, headers, token=self._tools.token() if job.authorised else None)
+        self.token = self._tools.token() if job.authorised else None
+        body = self._line.get(job.url, headers, token=self.token)
         try:
             total = self._open(partial, resumption, body)
             self._tools.progress.started(job, job.listed_size if total is None else total)
@@ -165,7 +168,7 @@ class Attempt:
                 if arrived < CRAWL * elapsed:
                     raise self._archive(f"{body.server} sends {self._job.name} at less than 1 kB/s")
                 elapsed, arrived = 0.0, 0
-            tools.bandwidth.take(len(block))
+            tools.bandwidth.take(len(block), sleep=tools.halt.wait)
 
     def _check_length(self, partial: Partial, body: Body, total: int | None) -> None:
         listed = self._job.listed_size

@@ -100,19 +100,22 @@ class Body:
 
 
 class Line:
-    """Fetches for one worker at a time; `cut` may be called from any thread.
+    """Fetches for one worker at a time, of one run after the other; `cut` may be called from any thread."""
 
-    `timeout` is seconds without a byte. Once `halt` is set, everything raises `AbortedError`.
-    """
-
-    def __init__(
-        self, *, timeout: float, halt: threading.Event, authorities: Callable[[], ssl.SSLContext]
-    ) -> None:
-        self._timeout = timeout
-        self._halt = halt
+    def __init__(self, *, authorities: Callable[[], ssl.SSLContext]) -> None:
+        self._timeout = CONNECT_TIMEOUT
+        self._halt = threading.Event()
         self._authorities = authorities
         self._managers: dict[str, urllib3.PoolManager] = {}
         self._sockets: list[socket.socket] = []
+
+    def serve(self, *, timeout: float, halt: threading.Event) -> None:
+        """Serve another run: `timeout` is seconds without a byte, and a set `halt` ends all it asks for.
+
+        What is asked for then raises `AbortedError`; connections that are open stay in use.
+        """
+        self._timeout = timeout
+        self._halt = halt
 
     def get(self, url: str, headers: Mapping[str, str], *, token: str | None = None) -> Body:
         """Return the answer to a GET; the token goes to the first origin only, wherever that sends us."""

@@ -199,7 +199,7 @@ class Partial:
             return None
         match facts:
             case {"validator": str(validator), "total": int() | None as total, "boot": boot} if (
-                boot == _boot()
+                boot and boot == _boot()
             ):
                 return validator, total
         return None
@@ -237,6 +237,7 @@ def _make_folder(job: Job) -> Path:
 
 
 def _boot() -> str:
+    """Return what tells this boot of the machine from another, empty where that is not to be known."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

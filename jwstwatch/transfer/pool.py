@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import logging
 import queue
@@ -10,18 +11,14 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import ArchiveError, StorageError
-from jwstwatch.transfer.bandwidth import Bandwidth
 from jwstwatch.transfer.breaker import Breaker
+from jwstwatch.transfer.budget import Budget
 from jwstwatch.transfer.fetch import Attempt, Check, Tools
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferSettings
 from jwstwatch.transfer.progress import NoProgress, Progress
-
-if TYPE_CHECKING:
-    from jwstwatch.transfer.line import Line
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +34,9 @@ _GLANCE = 0.1
 
 Outcome = Fetched | Failed
 
+Refused = Callable[[Job, str], bool]
+"""Told which token the archive refused a file with; returns whether `token` has another one by now."""
+
 
 def fetch_all(
     jobs: Iterator[Job],
@@ -47,18 +47,31 @@ def fetch_all(
     stop: threading.Event,
     progress: Progress | None = None,
     idle: Callable[[], None] | None = None,
+    budget: Budget | None = None,
+    refused: Refused | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield what becomes of each job, in the order in which they end.
 
     Only the consuming thread calls `next(jobs)`, some jobs ahead of need, and `idle` when no job has ended
-    for a moment; `token`, `check` and `progress` are called from the workers. When `stop` is set, transfers
-    under way are cut within about a second, their partials stay, and the generator ends. Jobs that were taken
-    and not yielded were not done.
+    for a moment; `token`, `check`, `refused` and `progress` are called from the workers, in copies of the
+    context in which the first outcome was asked for. A file that was refused is tried again at once where
+    `refused` says so. With a `budget` the connections and the bandwidth are shared with whoever else has it.
+
+    When `stop` is set, transfers under way are cut within about a second, their partials stay, and the
+    generator ends. Jobs that were taken and not yielded were not done.
 
     Raises `ArchiveError` where file after file fails for the archive's sake and `StorageError` where the disk
     refuses, both after the outcomes of what was under way. Closing the generator ends every thread.
     """
-    crew = _Crew(settings, token=token, check=check, stop=stop, progress=progress or NoProgress())
+    crew = _Crew(
+        settings,
+        budget=budget or Budget(settings.connections, settings.bandwidth),
+        token=token,
+        refused=refused or _keep_token,
+        check=check,
+        stop=stop,
+        progress=progress or NoProgress(),
+    )
     try:
         yield from crew.work_off(jobs, idle=idle or _do_nothing)
     finally:
@@ -70,6 +83,11 @@ def _do_nothing() -> None:
     """Let the moment pass."""
 
 
+def _keep_token(_job: Job, _token: str) -> bool:
+    """Know of no other token."""
+    return False
+
+
 class _Crew:
     """The workers of one `fetch_all`, what they share, and the thread that listens for a stop."""
 
@@ -77,14 +95,15 @@ class _Crew:
         self,
         settings: TransferSettings,
         *,
+        budget: Budget,
         token: Callable[[], str | None],
+        refused: Refused,
         check: Check,
         stop: threading.Event,
         progress: Progress,
     ) -> None:
-        from jwstwatch.transfer.line import Line, trusted_authorities
-
         self._settings = settings
+        self._refused = refused
         self._stop = stop
         self._halt = threading.Event()
         self._breaker = Breaker()
@@ -92,26 +111,21 @@ class _Crew:
         self._tools = Tools(
             token=token,
             check=check,
-            bandwidth=Bandwidth(settings.bandwidth, sleep=self._halt.wait),
+            bandwidth=budget.bandwidth,
             progress=progress,
             halt=self._halt,
             timeout=settings.timeout,
             received=self._breaker.received,
         )
-        # Reading them takes longer than a small file, and plain HTTP needs none.
-        authorities = functools.cache(trusted_authorities)
-        connections = max(1, settings.connections)
-        self._lines = [
-            Line(timeout=settings.timeout, halt=self._halt, authorities=authorities)
-            for _ in range(connections)
-        ]
-        self._idle: queue.SimpleQueue[Line] = queue.SimpleQueue()
-        for line in self._lines:
-            self._idle.put(line)
+        self._share = budget.join(halt=self._halt, timeout=settings.timeout)
+        self._connections = max(1, settings.connections)
+        # What the worker threads log is to carry the variables of the run.
+        self._context = contextvars.copy_context()
         self._results: queue.SimpleQueue[Future[Outcome | None]] = queue.SimpleQueue()
-        self._workers = ThreadPoolExecutor(connections, thread_name_prefix="transfer")
+        self._workers = ThreadPoolExecutor(self._connections, thread_name_prefix="transfer")
         self._dismissed = threading.Event()
-        self._listener = threading.Thread(target=self._listen, name="transfer-stop", daemon=True)
+        listen = functools.partial(self._context.copy().run, self._listen)
+        self._listener = threading.Thread(target=listen, name="transfer-stop", daemon=True)
         self._listener.start()
 
     def work_off(self, jobs: Iterator[Job], *, idle: Callable[[], None]) -> Iterator[Outcome]:
@@ -124,7 +138,8 @@ class _Crew:
                 if job is None:
                     more = False
                 else:
-                    self._workers.submit(self._work, job).add_done_callback(self._results.put)
+                    work = self._workers.submit(self._context.copy().run, self._work, job)
+                    work.add_done_callback(self._results.put)
                     under_way += 1
             if under_way == 0:
                 return
@@ -141,13 +156,11 @@ class _Crew:
     def dismiss(self) -> None:
         """End every thread, cutting what is under way."""
         self._halt.set()
-        for line in self._lines:
-            line.cut()
+        self._share.cut()
         self._workers.shutdown(wait=True, cancel_futures=True)
         self._dismissed.set()
         self._listener.join()
-        for line in self._lines:
-            line.close()
+        self._share.leave()
 
     def raise_trouble(self) -> None:
         """Raise what ended the work early, if something did."""
@@ -166,8 +179,7 @@ class _Crew:
 
     @property
     def _room(self) -> int:
-        connections = len(self._lines)
-        return connections * _AHEAD if self._breaker.warmed_up else min(_COLD, connections)
+        return self._connections * _AHEAD if self._breaker.warmed_up else min(_COLD, self._connections)
 
     def _listen(self) -> None:
         while not self._dismissed.wait(_GLANCE):
@@ -175,52 +187,74 @@ class _Crew:
                 self._halt.set()
             if self._halt.is_set():
                 # Again and again: a connection may have come into being since.
-                for line in self._lines:
-                    line.cut()
+                self._share.cut()
+            elif self._closing:
+                # Nobody is to wait for a line that another run has, only to find that all is over.
+                self._share.close()
 
     def _work(self, job: Job) -> Outcome | None:
         """Do one job in a worker; None where it was not done, for a reason that ends the work."""
         if self._closing or self._halt.is_set():
             return None
-        line = self._idle.get()
         try:
-            return self._persist(job, line)
+            return self._persist(job)
         except AbortedError:
             return None
         except StorageError as error:
             self._storage_trouble = self._storage_trouble or error
             return None
         finally:
-            self._idle.put(line)
             self._tools.progress.finished(job)
 
-    def _persist(self, job: Job, line: Line) -> Outcome:
+    def _persist(self, job: Job) -> Outcome | None:
         """Try a file again in place while only the archive is to blame and it pays."""
-        received = 0
-        tries = max(1, self._settings.tries)
-        number = 1
+        received, number = 0, 1
+        outcome: Outcome | None = None
         while True:
-            attempt = Attempt(job, line=line, tools=self._tools)
-            outcome = attempt.run()
+            try:
+                with self._share.line() as line:
+                    if self._closing:
+                        raise AbortedError
+                    attempt = Attempt(job, line=line, tools=self._tools)
+                    outcome = attempt.run()
+            except AbortedError:
+                if self._halt.is_set():
+                    raise
+                # Nothing more is begun; what the last try came to stands.
+                return outcome
             received += attempt.received
             outcome = replace(outcome, received=received)
             if isinstance(outcome, Fetched):
                 self._breaker.succeeded()
                 return outcome
             failure = outcome.failure
-            if failure.kind is not FailureKind.ARCHIVE:
-                if failure.kind is not FailureKind.LOCAL:
-                    self._breaker.succeeded()
+            if failure.kind is FailureKind.ARCHIVE:
+                if not self._may_try_again(job, failure, number):
+                    return outcome
+                number += 1
+                continue
+            if failure.kind is not FailureKind.LOCAL:
+                self._breaker.succeeded()
+            if not self._has_other_token(job, failure, attempt.token):
                 return outcome
-            wait = self._wait(failure, number)
-            last = number >= tries or wait > PATIENCE
-            self._breaker.failed(job.key, failure, last=last)
-            if last or self._closing:
-                return outcome
-            log.info("%s; trying again in %.1f s", failure.message, wait)
-            if self._halt.wait(wait):
-                raise AbortedError
-            number += 1
+            outcome = None  # as if it had never been asked for
+
+    def _may_try_again(self, job: Job, failure: Failure, number: int) -> bool:
+        """Wait for the next try of a file after its try `number`; False where there is none to be."""
+        wait = self._wait(failure, number)
+        last = number >= max(1, self._settings.tries) or wait > PATIENCE
+        self._breaker.failed(job.key, failure, last=last)
+        if last or self._closing:
+            return False
+        log.info("%s; trying again in %.1f s", failure.message, wait)
+        if self._halt.wait(wait):
+            raise AbortedError
+        return True
+
+    def _has_other_token(self, job: Job, failure: Failure, token: str | None) -> bool:
+        if failure.kind is not FailureKind.UNAUTHORISED or token is None:
+            return False
+        return self._refused(job, token)
 
     def _wait(self, failure: Failure, number: int) -> float:
         jitter = random.uniform(0.5, 1.5)  # noqa: S311  (spreads the load, guards nothing)

@@ -141,9 +141,11 @@ def running() -> Iterator[Mast]:
             if reply.silent or reply.cut:
                 self.close_connection = True
                 return
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
+            if "Date" not in reply.headers:
+                self.send_header("Date", self.date_time_string())
             self.send_header("Content-Length", str(len(reply.body) + reply.short_of))
             self.end_headers()
             self.wfile.write(reply.body)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.archive.batching import product_batches
-from jwstwatch.archive.protocol import LogIn, LogInStatus
+from jwstwatch.archive.protocol import LogIn, LogInStatus, Probe
 from jwstwatch.core.model import ListingRow, Observation
 from jwstwatch.core.query import ObservationQuery
 from jwstwatch.errors import ArchiveTimeoutError, CancelledError, IncompleteListingError
@@ -38,6 +39,16 @@ class Fake:
 
     def log_in(self) -> LogIn:
         return LogIn(status=LogInStatus.ANONYMOUS)
+
+    def use_token(self, token: str | None) -> None:
+        pass
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        return None
+
+    def probe(self) -> Probe:
+        return Probe(reachable=True)
 
     def download_url(self, uri: str) -> str:
         return uri

@@ -23,6 +23,14 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         pass
 
+    def setup(self) -> None:
+        super().setup()
+        self.depot.connected(1)
+
+    def finish(self) -> None:
+        self.depot.connected(-1)
+        super().finish()
+
     def do_GET(self) -> None:
         self.depot.answer(self)
 
@@ -196,6 +204,9 @@ class Depot:
         self.stalled = threading.Semaphore(0)
         self.busy = 0
         self.most_busy = 0
+        self.peers: set[int] = set()
+        """The clients' ports: a connection each."""
+        self.connections = 0
         self._lock = threading.Lock()
         self._scripts: dict[str, list[Behaviour]] = {}
 
@@ -207,8 +218,13 @@ class Depot:
     def requests(self, name: str) -> list[dict[str, str]]:
         return [headers for path, headers in self.asked if path == f"/{name}"]
 
+    def connected(self, change: int) -> None:
+        with self._lock:
+            self.connections += change
+
     def answer(self, handler: Handler) -> None:
         with self._lock:
+            self.peers.add(handler.client_address[1])
             self.asked.append((handler.path, dict(handler.headers)))
             script = self._scripts.get(handler.path) or [refuse(404)]
             behaviour = script.pop(0) if len(script) > 1 else script[0]

@@ -27,12 +27,12 @@ class Clock:
 
 def gate(rate: float | None) -> tuple[Bandwidth, Clock]:
     clock = Clock()
-    return Bandwidth(rate, clock=clock, sleep=clock.sleep), clock
+    return Bandwidth(rate, clock=clock), clock
 
 
 def test_without_a_limit_nobody_waits() -> None:
     bandwidth, clock = gate(None)
-    bandwidth.take(10**12)
+    bandwidth.take(10**12, sleep=clock.sleep)
     assert clock.now == 1000.0
     assert bandwidth.read_size == 1 << 20
 
@@ -46,7 +46,7 @@ def test_the_rate_holds_over_any_stretch(rate: float, amounts: list[int], idle: 
     clock.now += idle
     began = clock.now
     for amount in amounts:
-        bandwidth.take(amount)
+        bandwidth.take(amount, sleep=clock.sleep)
     elapsed = clock.now - began
     # A quarter of a second of what was not used may be caught up with, no more.
     assert sum(amounts) <= rate * (elapsed + 0.25) * (1 + 1e-6) + 1e-3
@@ -55,8 +55,11 @@ def test_the_rate_holds_over_any_stretch(rate: float, amounts: list[int], idle: 
 
 def test_threads_share_one_allowance() -> None:
     waits: list[float] = []
-    bandwidth = Bandwidth(1000.0, clock=lambda: 0.0, sleep=waits.append)
-    workers = [threading.Thread(target=bandwidth.take, args=(1000,)) for _ in range(5)]
+    bandwidth = Bandwidth(1000.0, clock=lambda: 0.0)
+    workers = [
+        threading.Thread(target=bandwidth.take, args=(1000,), kwargs={"sleep": waits.append})
+        for _ in range(5)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -73,3 +76,17 @@ def test_reads_are_small_where_the_rate_is_low(rate: float, size: int) -> None:
 def test_a_rate_that_lets_nothing_pass_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="lets nothing pass"):
         Bandwidth(rate)
+
+
+def test_another_limit_holds_from_then_on() -> None:
+    bandwidth, clock = gate(1000.0)
+    bandwidth.take(1000, sleep=clock.sleep)
+    bandwidth.resize(100.0)
+    began = clock.now
+    bandwidth.take(1000, sleep=clock.sleep)
+    assert clock.now - began == pytest.approx(10.0)
+    bandwidth.resize(None)
+    bandwidth.take(10**9, sleep=clock.sleep)
+    assert clock.now - began == pytest.approx(10.0)
+    with pytest.raises(ValueError, match="lets nothing pass"):
+        bandwidth.resize(0)

@@ -7,8 +7,8 @@ import sys
 
 SCRIPT = """
 import sys
-from jwstwatch.archive import batching, criteria, listing, protocol, replies, rows
-from jwstwatch.transfer import job, placing, pool, progress
+from jwstwatch.archive import background, batching, clock, criteria, listing, protocol, replies, rows
+from jwstwatch.transfer import budget, job, placing, pool, progress
 print(sorted({"requests", "urllib3", "astropy", "astroquery", "numpy"} & set(sys.modules)))
 """
 
