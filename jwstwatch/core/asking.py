@@ -48,6 +48,11 @@ class Asking:
     everything: bool
 
 
+_TICK = timedelta(microseconds=1)
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""A clock that is set right goes back by so much without a word."""
+
 MARGIN = 0.1
 """Days beyond now where no upper limit is given: clocks differ."""
 
@@ -57,8 +62,7 @@ def ask(
 ) -> Asking:
     """Decide the window of one run from the rules, what the profile remembers and the time."""
     everything = full or memory is None or memory.query_digest != digest
-    due = memory is None or memory.rechecked_at is None or now - memory.rechecked_at >= rules.recheck
-    from_floor = everything or due
+    from_floor = everything or memory is None or _is_due(memory.rechecked_at, rules.recheck, now)
     if rules.dates is not None:
         lower, upper = rules.dates.minimum, rules.dates.maximum
         return Asking(
@@ -82,6 +86,13 @@ def ask(
     )
 
 
+def _is_due(rechecked_at: datetime | None, recheck: timedelta, now: datetime) -> bool:
+    """Return whether to look from the floor again; a time that lies ahead was told by a wrong clock."""
+    if rechecked_at is None:
+        return True
+    return now - rechecked_at >= recheck or rechecked_at - now > CLOCKS_DIFFER
+
+
 def remembered(
     asking: Asking, memory: ProfileMemory | None, *, digest: str, started: datetime
 ) -> ProfileMemory:
@@ -92,6 +103,18 @@ def remembered(
         rechecked_at=started if asking.from_floor or memory is None else memory.rechecked_at,
         completed_at=started,
     )
+
+
+def recheck_quota(known: int, *, recheck: timedelta, completed_at: datetime | None, now: datetime) -> int:
+    """Return how many of `known` observations, the oldest-checked first, a run asks for again.
+
+    Each run bears the share of the period that passed since the last whole listing, so that over a period
+    all are asked, a few at a time. What rounding leaves over comes when it is older than `recheck`.
+    """
+    if recheck <= timedelta(0):
+        return known
+    passed = timedelta(0) if completed_at is None else max(now - completed_at, timedelta(0))
+    return known * (min(passed, recheck) // _TICK) // (recheck // _TICK)
 
 
 def _floor(recent: float, memory: ProfileMemory | None) -> float:

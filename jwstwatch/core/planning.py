@@ -74,6 +74,10 @@ NOT_AUTHORISED = "not authorised"
 TOKEN_REJECTED = "token rejected"  # noqa: S105
 
 NEWER_REVISION = "the archive has a newer revision"
+NEW = "new"
+MISSING = "missing on disk"
+RELEASED = "released"
+TOKEN_CAME = "a token is there"  # noqa: S105
 
 _HAS_COPY = (FileState.PRESENT, FileState.STALE, FileState.GONE)
 
@@ -124,9 +128,9 @@ def _plan_for_absent(target: Target, known: Known | None, rank: int, *, has_toke
     if target.exclusive and not has_token:
         return Decision(action=Action.NOTHING, state=FileState.WITHHELD, reason=NO_TOKEN, priority=rank)
     if known is None:
-        return Decision(action=Action.FETCH, state=FileState.WANTED, reason="new", priority=rank)
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason=NEW, priority=rank)
     if known.state in _HAS_COPY:
-        return Decision(action=Action.FETCH, state=FileState.WANTED, reason="missing on disk", priority=rank)
+        return Decision(action=Action.FETCH, state=FileState.WANTED, reason=MISSING, priority=rank)
     reason = _freed(target, known)
     if reason is not None:
         return Decision(action=Action.FETCH, state=FileState.WANTED, reason=reason, priority=rank)
@@ -136,9 +140,9 @@ def _plan_for_absent(target: Target, known: Known | None, rank: int, *, has_toke
 def _freed(target: Target, known: Known) -> str | None:
     """Say what took the obstacle away that kept a file from being fetched."""
     if known.state is FileState.WITHHELD and not target.exclusive:
-        return "released"
+        return RELEASED
     if known.state is FileState.WITHHELD and known.reason in (NO_TOKEN, TOKEN_REJECTED):
-        return "a token is there"
+        return TOKEN_CAME
     if known.state is FileState.FAILED and known.next_attempt_at is None:
         return "its path is free again"
     return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -68,6 +68,34 @@ class ProposalSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPlan:
+    """Files of a profile that are not fetched before somebody says yes; `size` in bytes as listed."""
+
+    profile: str
+    files: int
+    size: int
+    since: datetime
+
+
+def add_up(plans: Iterable[WaitingPlan]) -> tuple[WaitingPlan, ...]:
+    """Return one plan for each profile, in the order of their names."""
+    added: dict[str, WaitingPlan] = {}
+    for plan in plans:
+        other = added.get(plan.profile)
+        added[plan.profile] = plan if other is None else _both(other, plan)
+    return tuple(added[profile] for profile in sorted(added))
+
+
+def _both(one: WaitingPlan, other: WaitingPlan) -> WaitingPlan:
+    return replace(
+        one,
+        files=one.files + other.files,
+        size=one.size + other.size,
+        since=min(one.since, other.since),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalView:
     """Everything that the page of one proposal shows."""
 
@@ -75,6 +103,8 @@ class ProposalView:
     observations: tuple[Observation, ...]
     files: tuple[PageFile, ...]
     settings: PageSettings
+    waiting: tuple[WaitingPlan, ...] = ()
+    """Of this proposal's files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +114,5 @@ class SiteView:
     root: Path
     proposals: tuple[ProposalView, ...]
     index: tuple[ProposalSummary, ...]
+    waiting: tuple[WaitingPlan, ...] = ()
+    """Of all the root's files."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jwstwatch.core.model import Outcome
@@ -43,3 +45,31 @@ def is_reachable(error_kind: str | None, outcome: Outcome | None) -> bool | None
     ):
         return True
     return None
+
+
+FEWEST_ANSWERS, MOST_ANSWERS = 3, 10
+"""How many earlier answers have to agree before an empty one is odd."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What an observation query came to: executed observations, and whether it reached back to the floor."""
+
+    found: int
+    from_floor: bool
+
+
+def is_oddly_empty(answer: Answer, earlier: Sequence[Answer], *, known: int) -> bool:
+    """Tell a query that finds nothing any more from one that never found much.
+
+    `earlier` are the answers to the same profile, newest first; `known` is how many executed observations
+    it has found so far. Odd is an empty answer after none but full ones, and an empty one from the floor,
+    which all that is known must answer (unless the one before was empty too: another query, by then).
+    """
+    if answer.found:
+        return False
+    recent = earlier[:MOST_ANSWERS]
+    if len(recent) >= FEWEST_ANSWERS and all(entry.found for entry in recent):
+        return True
+    before = next((entry for entry in earlier if entry.from_floor), None)
+    return answer.from_floor and known > 0 and (before is None or before.found > 0)

@@ -29,6 +29,19 @@ def establish(root: Path, *, expected: str | None, files: int) -> str:
         if found is None and files == 0:
             _make(root)
             found = _create(root, expected or str(uuid.uuid4()))
+    return _require(root, found, expected=expected, files=files)
+
+
+def recognise(root: Path, *, expected: str | None, files: int) -> str:
+    """Return the identity that `establish` would, and write nothing."""
+    with translate_storage_errors(root):
+        found = read(root)
+    if found is None and files == 0:
+        return expected or str(uuid.uuid4())
+    return _require(root, found, expected=expected, files=files)
+
+
+def _require(root: Path, found: str | None, *, expected: str | None, files: int) -> str:
     if found is None:
         raise RootMissingError(
             f"{root} is not the output folder of {files} known files: its marker {MARKER} is missing",

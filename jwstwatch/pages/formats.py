@@ -5,25 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
+from jwstwatch.core.amounts import size_text
 from jwstwatch.core.site import Keyword
 
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
-_PREFIXES = ("kB", "MB", "GB", "TB", "PB")
 
 
 def format_bytes(size: int | None) -> str:
     """Write a size in decimal units with three digits: `83.9 MB`; empty for an unknown one."""
-    if size is None:
-        return ""
-    if size < 1000:
-        return f"{size} B"
-    amount = float(size)
-    for prefix in _PREFIXES:
-        amount /= 1000
-        if amount < 999.5 or prefix == _PREFIXES[-1]:
-            break
-    digits = max(0, 3 - len(str(int(amount))))
-    return f"{amount:.{digits}f} {prefix}"
+    return "" if size is None else size_text(size)
 
 
 def format_seconds(seconds: float | None) -> str:

@@ -61,7 +61,7 @@ def _list_files(view: SiteView, renderer: Renderer) -> Iterator[tuple[Path, Call
     for proposal in view.proposals:
         folder = view.root / page_folder(proposal.summary.proposal)
         yield folder / _PAGE, partial(renderer.render_proposal, proposal)
-    yield view.root / _PAGE, partial(renderer.render_home, view.index)
+    yield view.root / _PAGE, partial(renderer.render_home, view.index, view.waiting)
 
 
 def _remove_stale_pages(view: SiteView) -> Iterator[Path]:

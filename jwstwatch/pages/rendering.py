@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from jwstwatch.core.amounts import files_text
 from jwstwatch.core.model import FileState
-from jwstwatch.core.site import PageFile, ProposalSummary, ProposalView
+from jwstwatch.core.site import PageFile, ProposalSummary, ProposalView, WaitingPlan
 from jwstwatch.pages import formats
 from jwstwatch.pages.bundles import Bundle, arrange, is_on_disk
 from jwstwatch.pages.columns import fill_table
@@ -45,7 +46,7 @@ class Renderer:
         self.assets = _load_assets()
         self._environment = _make_environment(_address_assets(self.assets))
 
-    def render_home(self, index: Sequence[ProposalSummary]) -> bytes:
+    def render_home(self, index: Sequence[ProposalSummary], waiting: Sequence[WaitingPlan] = ()) -> bytes:
         """Return the page of all proposals."""
         ordered = sorted(index, key=lambda summary: summary.proposal)
         return self._render(
@@ -54,6 +55,7 @@ class Renderer:
             proposals=ordered,
             counts=_add_counts(ordered),
             bytes_present=sum(summary.bytes_present for summary in ordered),
+            waiting=waiting,
         )
 
     def render_proposal(self, view: ProposalView) -> bytes:
@@ -65,6 +67,7 @@ class Renderer:
             up="../",
             folder=folder,
             summary=view.summary,
+            waiting=view.waiting,
             observations=summarise(view, files.exposures),
             exposures=fill_table(files.exposures, view.settings, folder=folder),
             files=files,
@@ -102,6 +105,7 @@ def _make_environment(assets: Mapping[str, str]) -> Environment:
     )
     environment.filters.update(
         bytes=formats.format_bytes,
+        files=files_text,
         seconds=formats.format_seconds,
         time=formats.format_time,
         folder=formats.page_folder,

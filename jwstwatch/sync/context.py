@@ -15,10 +15,14 @@ from jwstwatch.config.settings import MastSettings, Profile
 if TYPE_CHECKING:
     from jwstwatch.store.runs import RunRecord
     from jwstwatch.store.store import Store
+    from jwstwatch.transfer.budget import Budget
 
 
 class Reporter(Protocol):
     """Hears what a run does; a terminal, a log or a socket stands behind it. Called from several threads."""
+
+    def began(self, run_id: int) -> None:
+        """The run is recorded, under this number."""
 
     def step(self, text: str) -> None:
         """A part of the run begins."""
@@ -51,6 +55,7 @@ class Reporter(Protocol):
 class Silence:
     """A reporter that says nothing."""
 
+    def began(self, run_id: int) -> None: ...
     def step(self, text: str) -> None: ...
     def listed(self, *, observations: int, done: int, products: int) -> None: ...
     def checked(self, *, files: int, done: int) -> None: ...
@@ -115,6 +120,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def no_other_token(refused: str) -> None:
+    """Know of no other token than the one that was refused."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """Everything outside of a run: the state, the archive, the settings, the clock, who listens."""
@@ -126,6 +135,10 @@ class Context:
     """Every profile of the configuration, in its order: pages are shared between them."""
     token: str | None = field(default=None, repr=False)
     token_rejected: bool = False
+    reread_token: Callable[[str], str | None] = no_other_token
+    """Given the token that the archive refused: another one that is stored by now, or None."""
+    budget: Budget | None = None
+    """What all runs of a process share of the connections; None where there is one run only."""
     stop: threading.Event = field(default_factory=threading.Event)
     report: Reporter = field(default_factory=Silence)
     witness: Witness = field(default_factory=Nobody)
@@ -140,5 +153,7 @@ class Options:
     """Ask for everything again, as at a first run."""
     force: bool = False
     """Try failed files now, whenever their next attempt would be."""
+    yes: bool = False
+    """Carry out a plan that is larger than the profile's `max_plan`."""
     confirm: Callable[[int, int], bool] | None = None
     """Asked, with the number of files and the bytes listed for them, before anything is fetched."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from jwstwatch.archive.batching import product_batches
 from jwstwatch.config.settings import Profile
 from jwstwatch.core import asking, layout, planning, products, selection
+from jwstwatch.core.asking import Asking, ProfileMemory
 from jwstwatch.core.model import ListingRow
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.products import Product
+from jwstwatch.core.status import Answer
 from jwstwatch.disk import looking
 from jwstwatch.errors import CancelledError, UnsafePathError
 from jwstwatch.store.listings import RecordedProduct
@@ -29,26 +31,40 @@ class Subject:
     profile: Profile
     root: RootRecord
     options: Options
+    adopt: adopting.Adopt = adopting.adopt
+    """How what lies at a wanted path without a record is judged."""
 
 
-def list_and_plan(context: Context, subject: Subject) -> None:
+@dataclass(slots=True)
+class Heard:
+    """What the archive answered so far in one run."""
+
+    answer: Answer | None = None
+    """None until the whole observation query was answered."""
+    planned: int = 0
+    """Observations without data that were found."""
+    question: str = ""
+    """What was asked, in short."""
+    new_query: bool = False
+    """It is the first one, or another one than at the last run."""
+    skipped: set[int] | None = None
+    """Listed products that the rules leave out, where somebody wants to know."""
+
+
+def list_and_plan(context: Context, subject: Subject, heard: Heard) -> None:
     """Ask for observations, then for the product lists that are wanted; cursors move once all were whole."""
     memory = context.store.runs.memory(subject.profile.name)
     digest = rules.query_digest(subject.profile)
-    time_rules = rules.time_rules(subject.profile)
     asked = asking.ask(
-        time_rules, memory, digest=digest, now=subject.run.started_at, full=subject.options.full
+        rules.time_rules(subject.profile),
+        memory,
+        digest=digest,
+        now=subject.run.started_at,
+        full=subject.options.full,
     )
-    context.report.step("asking for observations")
-    for query in rules.queries(subject.profile.parameters, asked):
-        found = context.archive.observations(query)
-        context.store.listings.record_observations(
-            subject.profile.name, found, now=context.now(), everything=asked.everything
-        )
-    due = context.store.listings.due_observations(
-        subject.profile.name, now=context.now(), settle=time_rules.settle, recheck=time_rules.recheck
-    )
-    _list_products(context, subject, due)
+    heard.new_query = memory is None or memory.query_digest != digest
+    _list_observations(context, subject, asked, heard)
+    _list_products(context, subject, _due(context, subject, memory), heard)
     if subject.profile.parameters.clobber:
         context.store.plans.fetch_again(subject.profile.name, now=context.now())
     context.store.runs.remember(
@@ -58,20 +74,58 @@ def list_and_plan(context: Context, subject: Subject) -> None:
     )
 
 
-def _list_products(context: Context, subject: Subject, due: Sequence[int]) -> None:
+def _list_observations(context: Context, subject: Subject, asked: Asking, heard: Heard) -> None:
+    context.report.step("asking for observations")
+    executed = 0
+    queries = rules.queries(subject.profile.parameters, asked)
+    heard.question = "; ".join(map(str, queries))
+    for query in queries:
+        found = context.archive.observations(query)
+        context.store.listings.record_observations(
+            subject.profile.name, found, now=context.now(), everything=asked.everything
+        )
+        planned = sum(observation.planned for observation in found)
+        heard.planned += planned
+        executed += len(found) - planned
+    heard.answer = Answer(found=executed, from_floor=asked.from_floor)
+
+
+def _due(context: Context, subject: Subject, memory: ProfileMemory | None) -> list[int]:
+    """Return the observations whose product lists are wanted now."""
+    listings, name, now = context.store.listings, subject.profile.name, context.now()
+    time_rules = rules.time_rules(subject.profile)
+    quota = asking.recheck_quota(
+        listings.count_observations(name, executed=True),
+        recheck=time_rules.recheck,
+        completed_at=memory.completed_at if memory else None,
+        now=subject.run.started_at,
+    )
+    return listings.due_observations(
+        name, now=now, settle=time_rules.settle, recheck=time_rules.recheck, quota=quota
+    )
+
+
+def _list_products(context: Context, subject: Subject, due: Sequence[int], heard: Heard) -> None:
     if due:
         context.report.step("asking for products")
     done = count = 0
     limit = rules.batch_limit(subject.profile)
     for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
-        plan_batch(context, subject, obsids, rows)
+        dropped = plan_batch(context, subject, obsids, rows)
+        if heard.skipped is not None:
+            heard.skipped.update(dropped)
         done += len(obsids)
         count += len(rows)
         context.report.listed(observations=len(due), done=done, products=count)
 
 
-def plan_batch(context: Context, subject: Subject, obsids: Sequence[int], rows: Sequence[ListingRow]) -> None:
-    """Record the whole product lists of some observations, and plan what they ask for."""
+def plan_batch(
+    context: Context, subject: Subject, obsids: Sequence[int], rows: Sequence[ListingRow]
+) -> list[int]:
+    """Record the whole product lists of some observations, and plan what they ask for.
+
+    Returns the products that the rules leave out.
+    """
     store, profile = context.store, subject.profile
     concerned = {*obsids, *(row.obsid for row in rows), *(row.parent_obsid for row in rows)}
     listed = products.group(rows, store.listings.observations(concerned))
@@ -86,6 +140,7 @@ def plan_batch(context: Context, subject: Subject, obsids: Sequence[int], rows: 
         profile.name, subject.root.id, plan, skipped=skipped, run_id=subject.run.id, now=context.now()
     )
     store.listings.mark_checked(profile.name, obsids, now=context.now())
+    return dropped
 
 
 def _plan(
@@ -145,7 +200,7 @@ def _plan(
         )
         if decision.action is planning.Action.ADOPT:
             _check_stop(context)
-            row = adopting.adopt(
+            row = subject.adopt(
                 row,
                 subject.root.path / path,
                 product,

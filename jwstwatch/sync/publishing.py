@@ -6,16 +6,16 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jwstwatch import __version__
+from jwstwatch import __version__, logs
 from jwstwatch.core.filetypes import matching_filetype, normalise_filetypes
 from jwstwatch.core.layout import proposal_folder
 from jwstwatch.core.model import FileState
 from jwstwatch.core.parameters import Parameters
-from jwstwatch.core.site import Keyword, PageSettings, SiteView
+from jwstwatch.core.site import Keyword, PageSettings, SiteView, WaitingPlan, add_up
 from jwstwatch.disk.markers import marker_path
 from jwstwatch.errors import CancelledError, ContentError
 from jwstwatch.files import locked, write_if_changed
@@ -40,6 +40,8 @@ class _Style:
     width: int | None
     height: int | None
     overwrite: bool
+    waiting: tuple[WaitingPlan, ...] = ()
+    """What the page says of files that wait for a yes: a page that says otherwise is due."""
 
     @property
     def digest(self) -> str:
@@ -75,6 +77,7 @@ def _publish(context: Context, root: RootRecord, styles: Mapping[int, _Style]) -
 
 def _styles(context: Context, subject: Subject) -> dict[int, _Style]:
     """Return the style of every proposal that some profile wants pages of."""
+    waiting = context.store.sites.waiting(subject.root.id)
     known: dict[str, Parameters] = {name: profile.parameters for name, profile in context.profiles.items()}
     known.setdefault(subject.profile.name, subject.profile.parameters)
     styles = {}
@@ -83,7 +86,7 @@ def _styles(context: Context, subject: Subject) -> dict[int, _Style]:
             parameters for name, parameters in known.items() if name in names and parameters.makewebpages
         ]
         if wanting:
-            styles[proposal] = _unite(wanting)
+            styles[proposal] = replace(_unite(wanting), waiting=waiting.get(proposal, ()))
     return styles
 
 
@@ -168,7 +171,8 @@ def _make_thumbnails(
             if _is_shown(entry.path, style) and (style.overwrite or not fresh):
                 wanted[entry] = (f"{entry.revision}:{mark}", style)
     with ThreadPoolExecutor(THUMBNAIL_THREADS, thread_name_prefix="thumbnail") as pool:
-        marks = pool.map(lambda item: _make_thumbnail(context, root.path, *item), wanted.items())
+        make = logs.carried(lambda item: _make_thumbnail(context, root.path, *item))
+        marks = pool.map(make, wanted.items())
         context.store.sites.keep_thumbnails(dict(marks))
 
 
@@ -201,15 +205,18 @@ def _write(context: Context, root: RootRecord, due: Sequence[DuePage], styles: M
     index = tuple(
         line for line in sites.index(root.id) if line.proposal in styles or _has_page(root, line.proposal)
     )
+    waiting = add_up(plan for plans in sites.waiting(root.id).values() for plan in plans)
     written = 0
     for page in due:
-        view = sites.proposal(root.id, page.proposal, styles[page.proposal].settings)
-        site = SiteView(root=root.path, proposals=(view,), index=index)
+        style = styles[page.proposal]
+        view = replace(sites.proposal(root.id, page.proposal, style.settings), waiting=style.waiting)
+        site = SiteView(root=root.path, proposals=(view,), index=index, waiting=waiting)
         written += _write_product_table(context, root, page.proposal)
         written += len(publish_site(site).written)
-        sites.mark_written(root.id, {page: styles[page.proposal].digest})
+        sites.mark_written(root.id, {page: style.digest})
     if not due:
-        written += len(publish_site(SiteView(root=root.path, proposals=(), index=index)).written)
+        site = SiteView(root=root.path, proposals=(), index=index, waiting=waiting)
+        written += len(publish_site(site).written)
     return written
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from jwstwatch.core.planning import DiskKind, OnDisk
@@ -16,12 +17,15 @@ ALARMING_SHARE = 0.05
 """More than the larger of the two vanished in one look: rather a mishap than somebody's wish."""
 
 
-def open_root(context: Context, path: Path) -> RootRecord:
-    """Return the root at `path`, made known at its first use; `RootMissingError` where it is not the one."""
+def open_root(
+    context: Context, path: Path, *, identify: Callable[..., str] = markers.establish
+) -> RootRecord:
+    """Return the root at `path`, made known at its first use; `RootMissingError` where it is not the one.
+
+    `identify` finds out which folder it is, by default with a marker that it writes at the first use.
+    """
     known = context.store.roots.get(path)
-    identity = markers.establish(
-        path, expected=known.uuid if known else None, files=known.files if known else 0
-    )
+    identity = identify(path, expected=known.uuid if known else None, files=known.files if known else 0)
     if known is not None:
         if known.uuid != identity:  # nothing of ours lay there
             context.store.roots.set_identity(known.id, identity)

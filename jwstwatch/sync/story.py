@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from jwstwatch.archive.protocol import LogInStatus
+from jwstwatch import logs
 from jwstwatch.config.settings import Profile
 from jwstwatch.core.model import Outcome, Trigger
 from jwstwatch.errors import (
     ArchiveError,
-    AuthenticationError,
     CancelledError,
     ExitCode,
     JwstwatchError,
+    PlanWaitsError,
     StorageError,
     first_exit_code,
 )
 from jwstwatch.store.runs import Counts, RunRecord
-from jwstwatch.sync import fetching, listing, publishing, roots, rules, tabling
-from jwstwatch.sync.context import Context, Options
+from jwstwatch.sync import (
+    authorising,
+    fetching,
+    holding,
+    listing,
+    living,
+    noticing,
+    publishing,
+    roots,
+    rules,
+    tabling,
+)
+from jwstwatch.sync.context import CompletedObservation, Context, Options
 
 log = logging.getLogger(__name__)
 
 _GOES_ON = "The next run goes on from here."
-
-HEARTBEAT = 30.0
-"""Seconds between two signs of life; far below the lease of what a run has claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,31 +51,38 @@ def run(profile: Profile, *, context: Context, trigger: Trigger, options: Option
     Raises only `BusyError` (the profile is being run already), a state that cannot be used, and bugs.
     """
     record = context.store.runs.begin(profile.name, trigger, now=context.now())
+    context.report.began(record.id)
+    with logs.bound(profile=profile.name, run_id=record.id):
+        return _run(profile, record, context, options)
+
+
+def _run(profile: Profile, record: RunRecord, context: Context, options: Options) -> RunResult:
     tale = _Tale()
     try:
-        with _heartbeat(context, record):
+        with living.heartbeat(context, record):
             _tell(profile, record, context, options, tale)
     except JwstwatchError as error:
         tale.blame(error)
     except KeyboardInterrupt:
         tale.blame(CancelledError("interrupted", hint=_GOES_ON))
-        _finish(profile, record, context, tale)
+        _finish(record, context, tale)
         raise
     except BaseException:
         tale.blame(JwstwatchError("the program failed unexpectedly", hint="Report it with what -v prints."))
-        _finish(profile, record, context, tale)
+        _finish(record, context, tale)
         raise
-    return _finish(profile, record, context, tale)
+    return _finish(record, context, tale)
 
 
+@dataclass(slots=True)
 class _Tale:
     """What happened so far in a run."""
 
-    def __init__(self) -> None:
-        self.error: JwstwatchError | None = None
-        self.listed = False
-        self.received = fetching.Received()
-        self.pages = 0
+    error: JwstwatchError | None = None
+    listed: bool = False
+    heard: listing.Heard = field(default_factory=listing.Heard)
+    received: fetching.Received = field(default_factory=fetching.Received)
+    pages: int = 0
 
     def blame(self, error: JwstwatchError) -> None:
         """Keep the error that weighs most, in the order of the exit codes; the first of equal ones."""
@@ -90,10 +102,12 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
     authorised = False
     try:
         context, authorised = _log_in(context, subject, tale)
-        listing.list_and_plan(context, subject)
+        listing.list_and_plan(context, subject, tale.heard)
         tale.listed = True
     except ArchiveError as error:
         tale.blame(error)
+    noticing.note_answer(context, subject, tale.heard)
+    noticing.note_clock(context)
     if tale.listed:
         _fetch(context, subject, tale, authorised=authorised)
     tale.pages = publishing.publish(context, subject)
@@ -101,45 +115,58 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
         tabling.save(profile, tabling.in_hand(context, profile, run_id=record.id))
 
 
+def _log_in(context: Context, subject: listing.Subject, tale: _Tale) -> tuple[Context, bool]:
+    """Try the token; a rejected one makes the run partial, and public data go on without it."""
+    logged_in = authorising.log_in(context)
+    if logged_in.error is not None:
+        tale.blame(logged_in.error)
+    if logged_in.token_since is not None:
+        context.store.plans.ask_withheld_again(
+            subject.profile.name, now=context.now(), token_since=logged_in.token_since
+        )
+    return logged_in.context, logged_in.authorised
+
+
 def _fetch(context: Context, subject: listing.Subject, tale: _Tale, *, authorised: bool) -> None:
     """Fetch; what ends it early is kept in the tale, so that the pages still show what arrived."""
     try:
+        holding.require_yes(context, subject)
         fetching.fetch(context, subject, tale.received, authorised=authorised)
-    except (ArchiveError, StorageError) as error:
+    except (ArchiveError, StorageError, PlanWaitsError) as error:
         tale.blame(error)
+    else:
+        if not context.stop.is_set():
+            holding.forget_yes(context, subject)
     if context.stop.is_set():
         raise CancelledError("stopped before everything was fetched", hint=_GOES_ON)
 
 
-def _log_in(context: Context, subject: listing.Subject, tale: _Tale) -> tuple[Context, bool]:
-    """Try the token; a rejected one makes the run partial, and public data go on without it."""
-    if context.token is None:
-        return context, False
-    if context.archive.log_in().status is LogInStatus.ACCEPTED:
-        context.store.plans.ask_withheld_again(subject.profile.name, now=context.now())
-        return context, True
-    tale.blame(
-        AuthenticationError(
-            "the archive rejected the token (one dies after 10 days without use, or 60 after it was made)",
-            hint="Make a new one at https://auth.mast.stsci.edu/token and store it.",
+def _finish(record: RunRecord, context: Context, tale: _Tale) -> RunResult:
+    """The one exit of a run, also after an error; a state that cannot be written closes the run later."""
+    counts = Counts(bytes=tale.received.bytes, pages=tale.pages)
+    try:
+        counts = _counts(record, context, tale)
+        finished = context.store.runs.finish(
+            record, _outcome(tale, counts), counts=counts, error=tale.error, now=context.now()
         )
-    )
-    return replace(context, token=None, token_rejected=True), False
+    except JwstwatchError as error:
+        if tale.error is None:
+            tale.blame(error)
+        finished = living.close_later(context, record, _outcome(tale, counts), counts, tale.error)
+    _bear_witness(finished, context)
+    return RunResult(record=finished, exit_code=_exit_code(tale, counts))
 
 
-def _finish(profile: Profile, record: RunRecord, context: Context, tale: _Tale) -> RunResult:
-    """The one exit of a run, also after an error."""
-    counts = context.store.reports.of_run(record.id, profile.name)
-    counts = replace(
-        counts,
-        observations=context.store.listings.count_observations(profile.name),
+def _counts(record: RunRecord, context: Context, tale: _Tale) -> Counts:
+    answer = tale.heard.answer
+    return replace(
+        context.store.reports.of_run(record.id, record.profile),
+        observations=context.store.listings.count_observations(record.profile),
+        found=answer.found if answer else None,
+        from_floor=answer.from_floor if answer else None,
         bytes=tale.received.bytes,
         pages=tale.pages,
     )
-    finished = context.store.runs.finish(
-        record, _outcome(tale, counts), counts=counts, error=tale.error, now=context.now()
-    )
-    return RunResult(record=finished, exit_code=_exit_code(tale, counts))
 
 
 def _outcome(tale: _Tale, counts: Counts) -> Outcome:
@@ -156,23 +183,32 @@ def _exit_code(tale: _Tale, counts: Counts) -> ExitCode:
     return ExitCode.FILES_FAILED if counts.failed else ExitCode.DONE
 
 
-@contextlib.contextmanager
-def _heartbeat(context: Context, record: RunRecord) -> Iterator[None]:
-    """Say every now and then that the run lives, so that nobody takes its claims away."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(HEARTBEAT):
-            now = context.now()
-            try:
-                context.store.runs.heartbeat(record.id, now=now, lease_until=now + fetching.LEASE)
-            except JwstwatchError as error:
-                log.warning("run %d could not say that it lives: %s", record.id, error.message)
-
-    thread = threading.Thread(target=beat, name=f"heartbeat-{record.id}", daemon=True)
-    thread.start()
+def _bear_witness(record: RunRecord, context: Context) -> None:
+    """Tell whoever wants to know how the run ended; a mishap there is not the run's."""
     try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+        for entry in _completed(record, context):
+            context.witness.observation_completed(entry)
+        context.witness.run_ended(record)
+    except Exception:
+        log.exception("nobody could be told how run %d ended", record.id)
+
+
+def _completed(record: RunRecord, context: Context) -> list[CompletedObservation]:
+    if not record.counts.downloaded:
+        return []
+    try:
+        completed = context.store.completions.of_run(record.id, record.profile)
+    except JwstwatchError as error:
+        log.warning("nobody is told of completed observations: %s", error.message)
+        return []
+    return [
+        CompletedObservation(
+            profile=record.profile,
+            run_id=record.id,
+            obs_id=entry.obs_id,
+            proposal=entry.proposal,
+            obsnum=entry.obsnum,
+            files=entry.files,
+        )
+        for entry in completed
+    ]

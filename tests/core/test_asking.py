@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwstwatch.core.asking import MARGIN, ProfileMemory, TimeRules, ask, remembered
+from jwstwatch.core.asking import MARGIN, ProfileMemory, TimeRules, ask, recheck_quota, remembered
 from jwstwatch.core.dates import DateRange, to_mjd
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -181,3 +182,84 @@ def test_the_floor_is_asked_from_at_least_once_in_every_period(
         memory = run(RULES, memory, days=days)[3]
         assert memory.rechecked_at is not None
         assert NOW + timedelta(days=days) - memory.rechecked_at < RULES.recheck
+
+
+def quota(known: int, **passed: float) -> int:
+    """The quota of a run so long after the last whole listing."""
+    return recheck_quota(known, recheck=RULES.recheck, completed_at=NOW, now=NOW + timedelta(**passed))
+
+
+def test_a_run_right_after_another_rechecks_nothing() -> None:
+    assert quota(5000, seconds=30) == 0
+    assert quota(5000, seconds=-3600) == 0, "a clock that was set back"
+    assert recheck_quota(5000, recheck=RULES.recheck, completed_at=None, now=NOW) == 0
+
+
+def test_a_run_rechecks_the_share_of_the_period_that_passed_and_never_more_than_there_is() -> None:
+    assert quota(5600, hours=6) == 200
+    assert quota(5600, days=7) == quota(5600, days=400) == 5600
+    assert recheck_quota(12, recheck=timedelta(0), completed_at=NOW, now=NOW) == 12
+
+
+@dataclass
+class Watched:
+    """Observations with the time of their last check, as runs ask for them again. Times in days."""
+
+    checked: list[float]
+    completed: float = 0.0
+
+    def run(self, now: float) -> int:
+        """Recheck as a run does; returns how many were asked for."""
+        share = recheck_quota(
+            len(self.checked),
+            recheck=RULES.recheck,
+            completed_at=NOW + self.completed * DAY,
+            now=NOW + now * DAY,
+        )
+        self.checked.sort()
+        due = [
+            number
+            for number, at in enumerate(self.checked)
+            if number < share or (now - at) * DAY >= RULES.recheck
+        ]
+        for number in due:
+            self.checked[number] = now
+        self.completed = now
+        return len(due)
+
+
+@given(st.integers(0, 400), st.lists(st.floats(0.01, 20), min_size=1, max_size=60))
+def test_however_runs_follow_each_other_every_observation_is_asked_for_within_a_period(
+    known: int, waits: list[float]
+) -> None:
+    watched = Watched(checked=[0.0] * known)
+    now = 0.0
+    for wait in waits:
+        now += wait
+        watched.run(now)
+        assert all((now - at) * DAY < RULES.recheck for at in watched.checked)
+
+
+@given(st.integers(0, 500), st.sampled_from([0.25, 0.5, 1.0, 3.5]))
+def test_in_steady_work_each_run_bears_about_the_same_part(known: int, every: float) -> None:
+    watched = Watched(checked=[0.0] * known)
+    runs = math.ceil(7 / every)
+    asked = [watched.run(number * every) for number in range(1, 4 * runs)]
+    # What rounding leaves over is less than one observation a run, and comes at once.
+    assert max(asked) <= known * every / 7 + runs
+    assert sum(asked[-runs:]) <= known + 2 * runs
+
+
+@given(st.integers(1, 500), st.floats(7, 4000))
+def test_after_a_long_absence_everything_is_asked_for_at_once(known: int, absence: float) -> None:
+    watched = Watched(checked=[0.0] * known)
+    assert watched.run(absence) == known
+
+
+def test_times_that_a_clock_ahead_of_today_told_hold_nothing_up() -> None:
+    ahead = NOW + 400 * DAY
+    memory = ProfileMemory(query_digest="a", floor=mjd(-400), rechecked_at=ahead, completed_at=ahead)
+    asking = ask(RULES, memory, digest="a", now=NOW)
+    assert asking.from_floor
+    assert asking.minimum == mjd(-400)
+    assert remembered(asking, memory, digest="a", started=NOW).rechecked_at == NOW

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jwstwatch.core.model import FileState
-from jwstwatch.core.site import SiteView
+from jwstwatch.core.site import SiteView, WaitingPlan
 from jwstwatch.errors import CancelledError, RootMissingError
 from jwstwatch.pages.publishing import publish
 from tests.conftest import PROJECT
@@ -351,3 +351,24 @@ def test_the_wheel_holds_the_templates_and_the_assets(tmp_path):
     }
     assert len(inside) >= 10
     assert {str(path.relative_to(PROJECT)) for path in inside} <= names
+
+
+WAITING = WaitingPlan(
+    profile="deep", files=1234, size=1_200_000_000_000, since=datetime(2026, 3, 1, 12, tzinfo=UTC)
+)
+
+
+def test_what_waits_for_a_yes_stands_on_the_page_of_its_proposal_and_on_the_index(site):
+    few = replace(WAITING, files=1, size=2_000_000)
+    publish(replace(site, proposals=(replace(site.proposals[0], waiting=(few,)),), waiting=(WAITING,)))
+    words = {"index.html": "1,234 files (1.20 TB) wait", "01345/index.html": "1 file (2.00 MB) waits"}
+    for name, amount in words.items():
+        text = f"{amount} for a yes since 2026-03-01T12:00Z: jwstwatch run-now deep --yes"
+        (note,) = read_page(site, name).find_all("p", class_="waiting")
+        assert note.text == text
+
+
+def test_where_nothing_waits_nothing_is_said(site):
+    publish(site)
+    for name in ("index.html", "01345/index.html"):
+        assert read_page(site, name).find_all("p", class_="waiting") == []

@@ -20,7 +20,7 @@ from jwstwatch.demo.server import ArchiveServer
 from jwstwatch.store.runs import RunRecord
 from jwstwatch.store.store import Store, open_store
 from jwstwatch.sync import story
-from jwstwatch.sync.context import Context, Options, Silence
+from jwstwatch.sync.context import Context, Nobody, Options, Silence, Witness
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ class Bench:
     server: ArchiveServer
     clock: datetime
     token: str | None = None
+    stored_token: str | None = None
+    """What is found where a rejected token is looked up again."""
+    witness: Witness = field(default_factory=Nobody)
     heard: Listener = field(default_factory=Listener)
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -101,8 +104,10 @@ class Bench:
             mast=self.settings.mast,
             profiles=self.settings.profiles,
             token=self.token,
+            reread_token=lambda refused: self.stored_token,
             stop=self.stop,
             report=self.heard,
+            witness=self.witness,
             now=lambda: self.clock,
         )
 
@@ -123,6 +128,10 @@ class Bench:
         counts = result.record.counts
         assert counts.failed == 0, self.heard.failures
         return result.record
+
+    def notices(self) -> dict[str, str]:
+        """What holds now: text by cause."""
+        return {notice.cause: notice.text for notice in self.store.notices.holding()}
 
     def later(self, **passed: float) -> None:
         """Let time pass."""

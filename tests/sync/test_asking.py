@@ -28,10 +28,10 @@ def test_settled_observations_are_left_alone_until_they_are_due(synced: Bench) -
     synced.later(days=13)
     synced.run()
     assert synced.asked_products > 0, "young ones may still change"
-    synced.later(days=2)
+    synced.later(days=1, hours=12)
     synced.run()
     assert synced.asked_products == 0
-    synced.later(days=5, hours=1)
+    synced.later(days=5, hours=13)
     synced.run()
     assert synced.asked_products > 0, "a week after the last look"
     assert synced.fetched == []
