@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import one_off, output, progress, query, session
-from jwstwatch.cli.run_now import say
+from jwstwatch.cli.run_text import say
 from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -75,8 +75,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 def _say(record: RunRecord, arguments: argparse.Namespace) -> None:
     """Tell what the run did; a table for a program is to be the only thing on standard output."""
     alone = arguments.table or arguments.format != "text"
+    from jwstwatch.sync.documents import run_document
+
     with contextlib.redirect_stdout(sys.stderr if alone else sys.stdout):
-        say(record)
+        say(run_document(record))
 
 
 def _confirm(report: Reporter, files: int, size: int) -> bool:

@@ -5,21 +5,66 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import shutil
+import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TextIO
+
+from jwstwatch import logs
 
 SCHEMA = 1
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_NARROWEST = 8
+"""Columns that a cell keeps, however narrow the terminal is."""
+_NUMBER = re.compile(r"-?|[0-9][0-9.,]*(e[+-][0-9]+)?( ([kMGTP]?B(/s)?|%))?")
+_STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a text may look: at most `width` columns wide (None: as wide as it likes), in colour or not."""
+
+    width: int | None = None
+    colour: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        """Return `text` in a style (bold, dim, red, green, yellow; empty for none) where colour is wanted."""
+        return f"\033[{_STYLES[style]}m{text}\033[0m" if self.colour and style and text else text
+
+
+def look_of(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Look:
+    """Return how a text on `stream` may look: a file or a pipe is as wide as it likes, and has no colour."""
+    if not stream.isatty():
+        return Look()
+    plain = bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+    return Look(width=size_of_terminal(stream, environ)[0], colour=not plain)
+
+
+def size_of_terminal(stream: TextIO, environ: Mapping[str, str] = os.environ) -> tuple[int, int]:
+    """Return columns and lines of the terminal that `stream` is; 80 and 24 where it does not tell."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        size = os.terminal_size((0, 0))
+    named = environ.get("COLUMNS", "")
+    columns = int(named) if named.isascii() and named.isdigit() else size.columns
+    return columns or 80, size.lines or 24
 
 
 def prepare(arguments: argparse.Namespace) -> None:
     """Set how much the program and its libraries say on standard error."""
     verbose = arguments.verbose
     level = logging.DEBUG if verbose > 1 else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logs.configure(level=level, tracebacks=bool(verbose))
+    quiet_libraries(verbose)
+
+
+def quiet_libraries(verbose: int) -> None:
+    """Let libraries say no more than is asked for."""
     for name in ("urllib3", "PIL", "alembic", "apscheduler", "keyring", "asyncio"):
         logging.getLogger(name).setLevel(logging.DEBUG if verbose > 2 else logging.WARNING)
 
@@ -27,6 +72,12 @@ def prepare(arguments: argparse.Namespace) -> None:
 def print_json(document: Mapping[str, object]) -> None:
     """Print a document as the only thing on standard output, with its schema."""
     print(json.dumps({"schema": SCHEMA, **document}, indent=2, default=str))
+
+
+def print_json_line(document: Mapping[str, object]) -> None:
+    """Print one of many documents, each with its schema and on a line of its own, at once."""
+    line = {"schema": SCHEMA, **document}
+    print(json.dumps(line, separators=(",", ":"), default=str), flush=True)
 
 
 def complain(text: str, *, hint: str = "") -> None:
@@ -62,41 +113,104 @@ def ago(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "never"
     seconds = (now - moment).total_seconds()
-    length = abs(seconds)
-    for limit, unit, name in (
-        (90, 1, "s"),
-        (5400, 60, "min"),
-        (172800, 3600, "h"),
-        (float("inf"), 86400, "d"),
-    ):
-        if length < limit:
-            text = f"{length / unit:.0f} {name}"
-            return f"{text} ago" if seconds >= 0 else f"in {text}"
-    raise AssertionError("unreachable")
+    return f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Lay out a table that fits the terminal: numbers to the right, the last column cut where it must be."""
-    cells = [list(head), *[list(row) for row in rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    if sys.stdout.isatty():
-        room = shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * (len(widths) - 1)
-        widths[-1] = max(min(widths[-1], room), 8)
-    lines = []
-    for row in cells:
-        parts = []
-        for column, cell in enumerate(row):
-            text = cell if len(cell) <= widths[column] else cell[: widths[column] - 1] + "…"
-            right = column and _is_number(rows, column)
-            parts.append(text.rjust(widths[column]) if right else text.ljust(widths[column]))
-        lines.append("  ".join(parts).rstrip())
+def span(seconds: float) -> str:
+    """Write a length of time for people: `5 min`, `2 h`."""
+    for limit, unit, name in ((90, 1, "s"), (5400, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86400:.0f} d"
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    look: Look | None = None,
+    least: Sequence[str] = (),
+    style: Callable[[str, str], str] | None = None,
+) -> str:
+    """Lay out a table that fits its width, that of the terminal unless `look` is given; it never wraps.
+
+    Numbers stand to the right. Where there is no room, the columns in `least` are left out, the first one
+    first; then the widest column of words is cut. `style` names the style of a cell, by its column and text.
+    """
+    look = look or look_of(sys.stdout)
+    rows = [[plain(cell) for cell in row] for row in rows]
+    natural = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    shown = _columns_that_fit(head, natural, look.width, least)
+    head = [head[column] for column in shown]
+    rows = [[row[column] for column in shown] for row in rows]
+    numbers = [bool(column) and _is_number(rows, column) for column in range(len(head))]
+    widths = _widths([natural[column] for column in shown], look.width, numbers)
+    lines = [_line(head, widths, numbers)]
+    for row in rows:
+        styles = [style(name, cell) if style else "" for name, cell in zip(head, row, strict=True)]
+        lines.append(_line(row, widths, numbers, look=look, styles=styles))
     return "\n".join(lines)
 
 
+def _columns_that_fit(
+    head: Sequence[str], natural: Sequence[int], width: int | None, least: Sequence[str]
+) -> list[int]:
+    columns = list(range(len(head)))
+    for name in least:
+        if width is None or sum(natural[column] + 2 for column in columns) - 2 <= width:
+            break
+        columns.remove(head.index(name))
+    return columns
+
+
+def _widths(natural: Sequence[int], width: int | None, numbers: Sequence[bool]) -> list[int]:
+    """Cut the widest column of words to what the others leave."""
+    widths = list(natural)
+    words = [column for column, number in enumerate(numbers) if not number]
+    if width is not None and words:
+        widest = max(words, key=lambda column: widths[column])
+        others = sum(widths) - widths[widest] + 2 * (len(widths) - 1)
+        widths[widest] = max(min(widths[widest], width - others), min(widths[widest], _NARROWEST))
+    return widths
+
+
+def _line(
+    row: Sequence[str],
+    widths: Sequence[int],
+    numbers: Sequence[bool],
+    *,
+    look: Look | None = None,
+    styles: Sequence[str] = (),
+) -> str:
+    parts = []
+    for number, (cell, width, right) in enumerate(zip(row, widths, numbers, strict=True)):
+        text = cut(cell, width)
+        padded = text.rjust(width) if right else text.ljust(width)
+        if number == len(row) - 1:
+            padded = padded.rstrip()
+        parts.append(look.paint(padded, styles[number]) if look is not None else padded)
+    return "  ".join(parts).rstrip()
+
+
+def plain(text: str) -> str:
+    """Return `text` without what would steer a terminal, or cannot be printed: it may be an outsider's."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+
+
+def cut(text: str, width: int | None) -> str:
+    """Return `text` in at most `width` columns, with an ellipsis where something is missing."""
+    return text if width is None or len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
 def _is_number(rows: Sequence[Sequence[str]], column: int) -> bool:
-    return bool(rows) and all(row[column][:1].isdigit() or row[column] in ("-", "") for row in rows)
+    cells = [row[column] for row in rows]
+    return all(_NUMBER.fullmatch(cell) for cell in cells) and any(cell[:1].isdigit() for cell in cells)
 
 
 def emphasised(text: str) -> str:
-    """Return `text` in bold on a terminal, as it is elsewhere."""
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+    """Return `text` in bold on a terminal that shows it, as it is elsewhere."""
+    return look_of(sys.stdout).paint(text, "bold")

@@ -36,6 +36,9 @@ class _Lines:
         self._files = self._done = self._bytes = 0
         self._said = time.monotonic()
 
+    def began(self, run_id: int) -> None:
+        """Its number is of no interest here."""
+
     def step(self, text: str) -> None:
         self._say(text)
 
@@ -48,7 +51,10 @@ class _Lines:
             self._say(f"read {done} of {files} files")
 
     def planned(self, *, files: int, size: int) -> None:
-        self._files, self._done, self._bytes = files, 0, 0
+        with self._lock:
+            if self._done >= self._files:  # what was planned before is over
+                self._files, self._done, self._bytes = 0, 0, 0
+            self._files += files
         self._say(f"fetching {files} files, {size_text(size)}")
 
     def started(self, key: int, name: str, size: int | None) -> None:
@@ -124,7 +130,7 @@ class _Bars:
         self._listing: Any = None
         self._checking: Any = None
         self._tasks: dict[int, Any] = {}
-        self._files = self._done = 0
+        self._files = self._done = self._size = 0
 
     def __enter__(self) -> _Bars:
         return self
@@ -140,6 +146,9 @@ class _Bars:
         self._active = progress
         if progress is not None:
             progress.start()
+
+    def began(self, run_id: int) -> None:
+        """Its number is of no interest here."""
 
     def step(self, text: str) -> None:
         self._show(None)
@@ -160,9 +169,16 @@ class _Bars:
         self._counts.update(self._checking, completed=done)
 
     def planned(self, *, files: int, size: int) -> None:
-        self._files, self._done = files, 0
-        self._show(self._bytes)
-        self._whole = self._bytes.add_task(self._headline(), total=size or None)
+        with self._lock:
+            self._show(self._bytes)
+            if self._done >= self._files:  # what was planned before is over
+                self._files = self._done = self._size = 0
+                if self._whole is not None:
+                    self._bytes.remove_task(self._whole)
+                self._whole = self._bytes.add_task("", total=None)
+            self._files += files
+            self._size += size
+            self._bytes.update(self._whole, description=self._headline(), total=self._size or None)
 
     def _headline(self) -> str:
         return f"{self._done} of {self._files} files"

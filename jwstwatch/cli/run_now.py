@@ -1,25 +1,30 @@
-"""`jwstwatch run-now`: one sync of some or all profiles, here and now."""
+"""`jwstwatch run-now`: one sync of some or all profiles now, by the daemon where there is one."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import traceback
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-from jwstwatch.cli import output, progress, session
+from jwstwatch.cli import following, output, progress, session
+from jwstwatch.cli.run_text import say
 from jwstwatch.errors import ExitCode, JwstwatchError, UsageError, first_exit_code
 
 if TYPE_CHECKING:
     from jwstwatch.config import Profile, Settings
-    from jwstwatch.store.runs import RunRecord
+    from jwstwatch.control.client import Conversation
     from jwstwatch.sync.context import Context
 
 EXAMPLE = "jwstwatch run-now ers-1345"
 
+Result = tuple[dict[str, Any], ExitCode]
+"""The document of a run, and what it means for the exit code."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare which profiles, and how thoroughly."""
+    """Declare which profiles, how thoroughly, and whether to wait."""
     parser.add_argument(
         "profiles", nargs="*", metavar="PROFILE", help="only these (default: all enabled ones)"
     )
@@ -27,28 +32,45 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="try failed files now, whenever their next attempt would be"
     )
+    parser.add_argument(
+        "--yes", action="store_true", help="carry out a plan that is larger than the profile's max_plan"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be fetched; nothing is written anywhere"
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="have the daemon begin, and do not wait for the end"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
-    """Run the profiles one after the other; one that fails does not keep the next from running."""
+    """Have the daemon run the profiles and follow it; where there is none, run them here, one by one."""
     settings = session.load_settings(arguments)
     profiles = chosen(settings, arguments.profiles)
-    with session.open_state(arguments, settings, upgrade=True) as store, session.stoppable() as stopper:
-        with progress.reporter(quiet=arguments.json) as report:
-            context = session.make_context(settings, store, stop=stopper.event, report=report)
-            results = []
-            for profile in profiles:
-                if stopper.event.is_set():
-                    break
-                report.step(f"{profile.name}: running")
-                results.append((profile.name, *_run(profile, context, arguments)))
-        if arguments.json:
-            output.print_json({"runs": [_document(name, came) for name, came, _ in results]})
-        else:
-            for name, came, _ in results:
-                _say(name, came)
-        return stopper.exit_code or first_exit_code(code for _, _, code in results)
+    if arguments.dry_run:
+        from jwstwatch.cli.rehearsal import show
+
+        return show(arguments, settings, profiles)
+    from jwstwatch.control.client import talk
+
+    request = {
+        "ask": "run-now",
+        "profiles": [profile.name for profile in profiles],
+        "full": arguments.full,
+        "force": arguments.force,
+        "yes": arguments.yes,
+        "follow": not arguments.no_wait,
+    }
+    with talk(settings.state_url, os.environ, request) as conversation:
+        if conversation is not None:
+            return _through_daemon(arguments, conversation)
+    if arguments.no_wait:
+        raise UsageError(
+            "no daemon answers that could go on without this command",
+            hint="Leave --no-wait out, or start one: `jwstwatch daemon`, `systemctl start jwstwatch`.",
+        )
+    return _here(arguments, settings, profiles)
 
 
 def chosen(settings: Settings, names: Sequence[str]) -> list[Profile]:
@@ -65,19 +87,94 @@ def chosen(settings: Settings, names: Sequence[str]) -> list[Profile]:
     return enabled
 
 
-def _run(
-    profile: Profile, context: Context, arguments: argparse.Namespace
-) -> tuple[RunRecord | JwstwatchError, ExitCode]:
+# -- by the daemon
+
+
+def _through_daemon(arguments: argparse.Namespace, conversation: Conversation) -> ExitCode:
+    """Follow the runs that the daemon took on; Ctrl-C only stops following."""
+    followed = following.Followed(accepted=conversation.first.get("accepted", []))
+    if arguments.no_wait:
+        _tell(arguments, [], followed.open, "the daemon runs it")
+        return ExitCode.DONE
+    interrupted = False
+    try:
+        with progress.reporter(quiet=arguments.json) as report:
+            for entry in followed.accepted:
+                words = "follows the run that goes on" if entry.get("joined") else "the daemon runs it"
+                report.step(f"{entry['profile']}: {words}")
+            following.follow(conversation, report, followed)
+    except KeyboardInterrupt:
+        interrupted = True
+    results = [followed.ended[key] for key in sorted(followed.ended)]
+    _tell(arguments, results, followed.open, "goes on without this command")
+    if followed.open and not interrupted:
+        output.complain(
+            "the daemon ended before its runs were over", hint="They go on when it is started again."
+        )
+    codes = [code for _, code in results]
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    return first_exit_code([*codes, ExitCode.BUSY] if followed.open else codes)
+
+
+def _tell(
+    arguments: argparse.Namespace, results: Sequence[Result], still_open: Iterable[str], words: str
+) -> None:
+    if arguments.json:
+        documents = [document for document, _ in results]
+        output.print_json({"runs": [*documents, *(_begun(name) for name in still_open)]})
+        return
+    for document, _ in results:
+        say(document)
+    for name in still_open:
+        print(f"{name}: {words}; `jwstwatch status` shows how far it is")
+
+
+def _begun(profile: str) -> dict[str, Any]:
+    """Return the document of a run of which nothing is known but that it was asked for."""
+    document: dict[str, Any] = {"profile": profile, "run_id": None, "trigger": "manual", "outcome": None}
+    document |= {"started_at": None, "finished_at": None}
+    counted = ("observations", "products", "downloaded", "unchanged", "withheld", "failed", "waiting")
+    return document | dict.fromkeys((*counted, "bytes", "pages"), 0) | {"error": None}
+
+
+# -- here
+
+
+def _here(arguments: argparse.Namespace, settings: Settings, profiles: Sequence[Profile]) -> ExitCode:
+    """Run the profiles one after the other; one that fails does not keep the next from running."""
+    with (
+        session.open_state(arguments, settings, upgrade=True) as store,
+        session.stoppable() as stopper,
+        session.telling(settings, store, stop=stopper.event) as witness,
+    ):
+        with progress.reporter(quiet=arguments.json) as report:
+            results = []
+            for profile in profiles:
+                if stopper.event.is_set():
+                    break
+                # Anew for each: a token may have been replaced meanwhile.
+                context = session.make_context(
+                    settings, store, stop=stopper.event, report=report, witness=witness
+                )
+                report.step(f"{profile.name}: running")
+                results.append(_run(profile, context, arguments))
+        _tell(arguments, results, [], "")
+        return stopper.exit_code or first_exit_code(code for _, code in results)
+
+
+def _run(profile: Profile, context: Context, arguments: argparse.Namespace) -> Result:
     """Return the finished run, or why it could not begin."""
     from jwstwatch.core.model import Trigger
     from jwstwatch.sync import story
     from jwstwatch.sync.context import Options
+    from jwstwatch.sync.documents import busy_document, run_document
 
-    options = Options(full=arguments.full, force=arguments.force)
+    options = Options(full=arguments.full, force=arguments.force, yes=arguments.yes)
     try:
         result = story.run(profile, context=context, trigger=Trigger.MANUAL, options=options)
     except JwstwatchError as error:
-        return error, error.exit_code
+        return busy_document(profile.name, error), error.exit_code
     except Exception as error:  # noqa: BLE001 - a bug in one profile's run must not stop the others
         if arguments.verbose:
             traceback.print_exc()
@@ -85,63 +182,5 @@ def _run(
             f"this should not happen: {type(error).__name__}: {error}",
             hint="Run it again with -v and report what it prints.",
         )
-        return bug, bug.exit_code
-    return result.record, result.exit_code
-
-
-def _document(profile: str, came: RunRecord | JwstwatchError) -> dict[str, object]:
-    from jwstwatch.sync.documents import busy_document, run_document
-
-    return busy_document(profile, came) if isinstance(came, JwstwatchError) else run_document(came)
-
-
-def _say(profile: str, came: RunRecord | JwstwatchError) -> None:
-    if isinstance(came, JwstwatchError):
-        _complain(profile, came.message, came.hint)
-    else:
-        say(came)
-
-
-def _complain(profile: str, message: str, hint: str) -> None:
-    output.complain(message if message.startswith(profile) else f"{profile}: {message}", hint=hint)
-
-
-def say(record: RunRecord) -> None:
-    """Print what a run did, and on standard error what went wrong in it."""
-    print(describe(record), flush=True)
-    if record.error_message:
-        _complain(_label(record), record.error_message, record.error_hint or "")
-    elif record.counts.failed:
-        count = record.counts.failed
-        _complain(
-            _label(record),
-            f"{count} file{'' if count == 1 else 's'} failed",
-            "`jwstwatch why NAME` tells why one failed and when it is tried again.",
-        )
-
-
-def _label(record: RunRecord) -> str:
-    return "download" if record.trigger.value == "one-off" else record.profile
-
-
-def describe(record: RunRecord) -> str:
-    """Say in a line what a run did."""
-    counts = record.counts
-    outcome = record.outcome.value if record.outcome else "running"
-    if not counts.downloaded and counts.unchanged and not record.error_kind:
-        did = f"nothing new; {counts.unchanged} files unchanged"
-    else:
-        did = f"{counts.downloaded} downloaded ({output.size(counts.bytes)}), {counts.unchanged} unchanged"
-    rest = [
-        f"{count} {name}"
-        for name, count in (
-            ("withheld", counts.withheld),
-            ("failed", counts.failed),
-            ("waiting", counts.waiting),
-        )
-        if count
-    ]
-    pages = f"{counts.pages} page files written" if counts.pages else "pages unchanged"
-    return (
-        f"{_label(record)}: {outcome}: {', '.join([did, *rest])}; {counts.observations} observations; {pages}"
-    )
+        return busy_document(profile.name, bug), bug.exit_code
+    return run_document(result.record), result.exit_code

@@ -172,6 +172,8 @@ def _row_lines(report: ProductReport, most: int = 5) -> list[str]:
 def _file_lines(file: FileReport) -> list[str]:
     state = f"{file.state.value}" + (f" ({file.reason})" if file.reason else "")
     lines = [str(file.path), f"  {state}, since {iso(file.changed_at)}"]
+    if file.declined:
+        lines.append("  given up on purpose, neither fetched nor watched: `jwstwatch undrop` wants it again")
     if file.profiles:
         lines.append(f"  wanted by {', '.join(file.profiles)}")
     if file.sha256:
@@ -202,6 +204,7 @@ def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, 
                 "path": str(file.path),
                 "state": file.state.value,
                 "reason": file.reason,
+                "declined": file.declined,
                 "size": file.size,
                 "sha256": file.sha256,
                 "revision": file.revision,

@@ -4,7 +4,7 @@ A client sends one request: `{"ask": ..., "state": identity, ...}`. The answer i
 end of the stream. A refusal is `{"error": {"kind", "message", "hint"}, "exit_code": n}`.
 
 ask       | besides                              | answer
-status    |                                      | `{"status": document}`
+status    | profile (or none)                    | `{"status": document}`
 run-now   | profiles, full, force, yes, follow   | `{"accepted": [{"profile", "ticket", "joined"}]}`, events
 retry     | names, profiles, follow              | `{"retried": n}`, then as run-now
 progress  |                                      | events of every run, until the client leaves

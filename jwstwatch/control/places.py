@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -44,7 +45,10 @@ def asking_places(environ: Mapping[str, str], state_url: str) -> list[Path]:
 
 def _folders(environ: Mapping[str, str]) -> Iterator[str]:
     yield str(SYSTEM_FOLDER)
-    yield str(_user_folder(environ))
+    own = _user_folder(environ)
+    with contextlib.suppress(OSError):
+        if own.stat().st_uid == os.getuid():  # among temporary files anybody could have made it
+            yield str(own)
 
 
 def _user_folder(environ: Mapping[str, str]) -> Path:

@@ -1,150 +1,239 @@
-"""The daemon: APScheduler runs each enabled profile when it is due, until a signal says stop."""
+"""The daemon's life: from its lock to its last word, with everything that goes on besides the runs."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jwstwatch.core.model import Trigger
-from jwstwatch.daemon.schedule import next_run
-from jwstwatch.errors import BusyError, JwstwatchError
+from jwstwatch import __version__
+from jwstwatch.control.places import identity
+from jwstwatch.core.dates import iso
+from jwstwatch.core.live import Live
+from jwstwatch.daemon.answering import Answering
+from jwstwatch.daemon.conducting import Conductor, surviving
+from jwstwatch.daemon.figures import Figures
+from jwstwatch.daemon.systemd import Watchdog
+from jwstwatch.errors import ConfigurationError, JwstwatchError
 from jwstwatch.store.locks import exclusive
-from jwstwatch.sync import story
-from jwstwatch.sync.context import Options
+from jwstwatch.store.news import News
+from jwstwatch.sync.keeping import Kept
+from jwstwatch.telling.witness import Teller
 
 if TYPE_CHECKING:
-    from apscheduler.schedulers.background import BackgroundScheduler
-
-    from jwstwatch.config import Profile
-    from jwstwatch.store.runs import RunRecord
-    from jwstwatch.store.store import Store
-    from jwstwatch.sync.context import Context
+    from jwstwatch.config import Settings
+    from jwstwatch.config.secrets import Token
+    from jwstwatch.daemon.runner import Runner
+    from jwstwatch.daemon.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 
 GLANCE = 0.5
-"""Seconds between two looks at the stop."""
-AFTER_TROUBLE = timedelta(minutes=1)
-"""Before a profile whose run could not even begin is tried again."""
+"""Seconds between two looks at the stop, at the clock, and at the wish for another configuration."""
+MINUTE = 60.0
+"""Seconds between two rounds of what is not urgent, and for which a token that was found is shown."""
+JUMP = 30.0
+"""Seconds by which the clock must leave its course to have jumped."""
+GRACE = 7.5
+"""Seconds that runs get to end in good order once the daemon is told to stop."""
 
 
 class Service:
-    """Runs profiles on their schedules, at most `at_once` at a time, each in a thread of its own."""
+    """Everything that goes on in a daemon."""
 
-    def __init__(
-        self, store: Store, make_context: Callable[[], Context], *, stop: threading.Event, at_once: int = 2
-    ) -> None:
-        self._store = store
-        self._make_context = make_context
-        self._stop = stop
-        self._at_once = at_once
-        self._random = Random()  # noqa: S311 - spreads starts, guards nothing
-        self._due: dict[str, datetime] = {}
+    def __init__(self, settings: Settings, around: Surroundings) -> None:
+        self.store = around.store
+        self._around = around
+        self._since = self._read_at = datetime.now(UTC)
+        self._refused: tuple[str, ...] = ()
+        self._conductor = Conductor(settings, around, teller=Teller(settings, around.store))
+        self._former_tellers: list[Teller] = []
+        self._figures = Figures(self._figures_document, self._is_healthy)
+        self._document_lock = threading.Lock()
+        self._kept = Kept()
+        self._token: Token | None = None
+        self._token_found = -MINUTE
 
-    def run(self, profiles: dict[str, Profile]) -> None:
-        """Serve until the stop event is set; runs in progress end in good order first.
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self._conductor.settings
+
+    @property
+    def runner(self) -> Runner:
+        """What runs and waits."""
+        return self._conductor.runner
+
+    def run(self) -> bool:
+        """Serve until the stop event is set; returns whether every run ended in good order.
 
         Raises `BusyError` where another daemon serves this state.
         """
-        with exclusive(self._store.database, "daemon"):
-            scheduler = self._start(profiles)
+        note = {} if self._around.socket is None else {"socket": str(self._around.socket)}
+        with exclusive(self.store.database, "daemon", note=note):
+            with self._listening(), self._watched():
+                self._conductor.begin()
+                self._figures.follow(self.settings.metrics)
+                self._around.notifier.ready(self._headline())
+                try:
+                    self._wait()
+                finally:
+                    self._around.notifier.stopping()
+            return self._end()
+
+    def _end(self) -> bool:
+        log.info("stopping: what is in transfer is kept and goes on at the next start")
+        limit = time.monotonic() + GRACE
+        ended = self._conductor.end(within=GRACE)
+        for teller in (*self._former_tellers, self._conductor.teller):
+            teller.close(max(0.5, limit - time.monotonic()))
+        self._figures.close()
+        return ended
+
+    def _wait(self) -> None:
+        course = time.time() - time.monotonic()
+        chores = time.monotonic()
+        headline = self._headline()
+        # Not for ever: a signal that another thread caught is heard once this one wakes up.
+        while not self._around.stop.wait(GLANCE):
+            if self._around.reload.take():
+                self._reload()
+            jumped = time.time() - time.monotonic() - course
+            if abs(jumped) > JUMP:
+                course += jumped
+                log.warning("the clock jumped by %s", timedelta(seconds=round(jumped)))
+                self._conductor.clock_jumped()
+            headline, before = self._headline(), headline
+            if headline != before:
+                self._around.notifier.status(headline)
+            if time.monotonic() - chores >= MINUTE:
+                chores = time.monotonic()
+                self._do_chores()
+
+    def _do_chores(self) -> None:
+        with surviving("a chore"):
+            self._conductor.teller.tick(datetime.now(UTC))
+            if not self.runner.running:
+                for teller in [teller for teller in self._former_tellers if teller.idle]:
+                    teller.close(0.0)
+                    self._former_tellers.remove(teller)
+        self._figures.write()
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        from jwstwatch.daemon.listening import Listener
+
+        place = self._around.socket
+        listener = None
+        if place is not None:
             try:
-                # Not for ever: a signal that another thread caught is heard once this one wakes up.
-                while not self._stop.wait(GLANCE):
-                    continue
-                log.info("stopping: what is in transfer is kept and goes on at the next start")
-            finally:
-                scheduler.shutdown(wait=True)
-
-    def _start(self, profiles: dict[str, Profile]) -> BackgroundScheduler:
-        from apscheduler.executors.pool import ThreadPoolExecutor
-        from apscheduler.schedulers.background import BackgroundScheduler
-
-        scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(self._at_once)},
-            # A late run is made up for once, never dropped, and never beside itself.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
-            timezone=UTC,
-        )
-        last = self._store.runs.last(list(profiles))
-        for profile in profiles.values():
-            if profile.parameters.enabled:
-                self._schedule_first(scheduler, profile, last.get(profile.name))
-        scheduler.start()
-        return scheduler
-
-    def _schedule_first(
-        self, scheduler: BackgroundScheduler, profile: Profile, last: RunRecord | None
-    ) -> None:
-        now = datetime.now(UTC)
-        due = next_run(profile.parameters, last_started_at=last.started_at if last else None, now=now)
-        trigger = Trigger.SCHEDULE
-        if profile.parameters.run_on_start:
-            due, trigger = now, Trigger.START
-        elif due is not None and due <= now and last is not None:
-            trigger = Trigger.CATCH_UP
-        if due is None:
-            log.info("%s: has no schedule", profile.name)
-            return
-        self._schedule(scheduler, profile, due, trigger)
-
-    def _schedule(
-        self, scheduler: BackgroundScheduler, profile: Profile, due: datetime, trigger: Trigger
-    ) -> None:
-        jitter = profile.parameters.jitter.total_seconds() * self._random.random()
-        when = due + timedelta(seconds=jitter)
-        self._due[profile.name] = when
-        log.info("%s: next run at %s", profile.name, when.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        scheduler.add_job(
-            self._run,
-            "date",
-            run_date=when,
-            args=(scheduler, profile, trigger),
-            id=profile.name,
-            replace_existing=True,
-        )
-
-    def _run(self, scheduler: BackgroundScheduler, profile: Profile, trigger: Trigger) -> None:
-        """One run, then the next date; a run that raises is pushed forward, so it cannot loop."""
-        if self._stop.is_set():
-            return
-        started = datetime.now(UTC)
-        earliest = started
+                listener = Listener(place, Answering(self, identity=identity(self.settings.state_url)))
+                listener.start()
+                log.info("answering at %s", place)
+            except OSError as error:
+                log.warning("no control socket at %s: %s", place, error.strerror or error)
         try:
-            result = story.run(profile, context=self._make_context(), trigger=trigger, options=Options())
-            _log_run(result.record)
-        except BusyError as error:
-            log.warning("%s: %s", profile.name, error.message)
-            earliest = started + AFTER_TROUBLE
-        except JwstwatchError as error:
-            log.error("%s: %s (%s)", profile.name, error.message, error.hint)  # noqa: TRY400 - foreseen
-            earliest = started + AFTER_TROUBLE
-        except Exception:
-            log.exception("%s: the run failed unexpectedly", profile.name)
-            earliest = started + AFTER_TROUBLE
-        if self._stop.is_set():
+            yield
+        finally:
+            if listener is not None:
+                listener.close()
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        interval = self._around.notifier.watchdog_interval
+        if interval is None:
+            yield
             return
-        due = next_run(profile.parameters, last_started_at=started, now=datetime.now(UTC))
-        if due is not None:
-            self._schedule(scheduler, profile, max(due, earliest), Trigger.SCHEDULE)
+        checks = (self.store.database.answers, self._conductor.timetable.is_alive)
+        watchdog = Watchdog(self._around.notifier, checks, interval)
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.stop()
 
+    def _is_healthy(self) -> tuple[bool, str]:
+        if not self._conductor.timetable.is_alive():
+            return False, "the scheduler gives no sign of life"
+        if not self.store.database.answers():
+            return False, "the state does not answer"
+        return True, "ok"
 
-def _log_run(record: RunRecord) -> None:
-    counts = record.counts
-    log.info(
-        "%s: run %d %s: %d downloaded (%d bytes), %d unchanged, %d withheld, %d failed, %d waiting%s",
-        record.profile,
-        record.id,
-        record.outcome.value if record.outcome else "running",
-        counts.downloaded,
-        counts.bytes,
-        counts.unchanged,
-        counts.withheld,
-        counts.failed,
-        counts.waiting,
-        f": {record.error_message}" if record.error_message else "",
-    )
+    def _reload(self) -> None:
+        """Read the configuration again; one that cannot be used is refused, the old one stays in force."""
+        self._around.notifier.reloading()
+        try:
+            settings = self._around.load()
+            if identity(settings.state_url) != identity(self.settings.state_url):
+                text = "state: another state takes effect only when the daemon is started again"
+                raise ConfigurationError(text, problems=(text,))
+            teller = Teller(settings, self.store)
+        except JwstwatchError as error:
+            problems = error.problems if isinstance(error, ConfigurationError) else ()
+            self._refused = tuple(problems) or (error.message,)
+            for problem in self._refused:
+                log.error("the configuration is refused: %s", problem)  # noqa: TRY400 - foreseen
+            log.warning("the configuration that was read at %s stays in force", iso(self._read_at))
+        else:
+            self._former_tellers.append(self._conductor.teller)
+            self._refused, self._read_at = (), datetime.now(UTC)
+            self._conductor.take(settings, teller=teller)
+            self._figures.follow(settings.metrics)
+            log.info("the configuration was read again: %d profiles", len(settings.profiles))
+        self._around.notifier.ready(self._headline())
+
+    @property
+    def live(self) -> Live:
+        """What only the daemon knows of itself."""
+        outage = self._conductor.outage
+        return Live(
+            pid=os.getpid(),
+            since=self._since,
+            version=__version__,
+            next_runs=self._conductor.timetable.due,
+            running=self.runner.running,
+            waiting=self.runner.waiting,
+            archive_down_since=outage.since,
+            probed_at=outage.probed_at,
+            next_probe_at=outage.next_probe_at,
+            refused=self._refused,
+            configuration_read_at=self._read_at,
+        )
+
+    def document(self) -> Mapping[str, Any]:
+        """How things stand, as `status --json` has it."""
+        from jwstwatch.sync.standing import standing
+
+        with self._document_lock:
+            if time.monotonic() - self._token_found >= MINUTE:  # a keyring takes its time
+                self._token, self._token_found = self._around.find_token(self.settings), time.monotonic()
+        return standing(
+            self.settings,
+            self.store,
+            now=datetime.now(UTC),
+            live=self.live,
+            token=self._token,
+            kept=self._kept,
+        )
+
+    def document_of(self, profile: str) -> Mapping[str, Any]:
+        """How one profile stands, as `status PROFILE --json` has it; `UsageError` where there is none."""
+        from jwstwatch.sync.standing import standing_of_profile
+
+        return standing_of_profile(
+            self.settings, self.store, profile, now=datetime.now(UTC), live=self.live, kept=self._kept
+        )
+
+    def _figures_document(self) -> Mapping[str, Any]:
+        return {**self.document(), "totals": News(self.store.database).totals()}
+
+    def _headline(self) -> str:
+        names = [running.profile for running in self.runner.running]
+        if self._conductor.outage.since is not None:
+            return "the archive is down"
+        return f"running {', '.join(names)}" if names else f"{len(self.settings.profiles)} profiles, idle"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from jwstwatch.demo.server import ArchiveServer, Fault, FaultKind
+from tests.acceptance.daemons import Daemons, ended_runs, is_complete, runs
 from tests.acceptance.test_errors import assert_told
 from tests.acceptance.world import ISO, World, assert_as_archived, finish, stop, wait_until
 
@@ -27,51 +26,12 @@ SOON = 20.0
 """Seconds within which a daemon ends that was told to."""
 
 
-class Daemons:
-    """Starts daemons in a world, and leaves none behind."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._started: list[subprocess.Popen[str]] = []
-
-    def start(self) -> subprocess.Popen[str]:
-        """Start one whose log goes to a file, as a pipe that nobody reads would stop it."""
-        with (self._world.folder / "daemon.log").open("a") as log:
-            process = self._world.start("daemon", stdout=log, stderr=log)
-        self._started.append(process)
-        return process
-
-    def log(self) -> str:
-        return (self._world.folder / "daemon.log").read_text()
-
-    def end(self) -> None:
-        for process in self._started:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-
-
 @pytest.fixture
 def daemons(world: World) -> Iterator[Daemons]:
     world.configure(OFTEN)
     found = Daemons(world)
     yield found
     found.end()
-
-
-def runs(world: World, profile: str) -> list[tuple[Any, ...]]:
-    """Trigger and outcome of a profile's runs, oldest first."""
-    if not world.ask_if_there("SELECT 1 FROM sqlite_master WHERE name = 'run'"):
-        return []
-    return world.ask("SELECT trigger, outcome FROM run WHERE profile = ? ORDER BY id", profile)
-
-
-def ended_runs(world: World, profile: str) -> int:
-    return sum(outcome is not None for _, outcome in runs(world, profile))
-
-
-def is_complete(world: World, profile: str) -> bool:
-    return any(outcome == "complete" for _, outcome in runs(world, profile))
 
 
 def test_profiles_run_on_their_intervals_until_a_signal_ends_it_with_0(

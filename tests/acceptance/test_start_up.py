@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jwstwatch.cli.main import COMMANDS
 from jwstwatch.demo.server import ArchiveServer, Fault, FaultKind
+from tests.acceptance.conftest import WATCH
+from tests.acceptance.stand_in import standing_in
 from tests.acceptance.world import Ended, World, finish, stop, wait_until
 
 HEAVY = {
@@ -32,15 +35,16 @@ try:
     code = main(sys.argv[1:])
 except SystemExit as end:
     code = end.code or 0
-heavy = {name.partition(".")[0] for name in sys.modules}
-print("LOADED", *sorted(heavy), file=sys.stderr)
+packages = {name.partition(".")[0] for name in sys.modules}
+rooms = {".".join(name.split(".")[:2]) for name in sys.modules if name.startswith("jwstwatch.")}
+print("LOADED", *sorted(packages | rooms), file=sys.stderr)
 raise SystemExit(int(code))
 """
 
 
-def loaded(world: World, *words: str) -> set[str]:
-    """Run a command and return the packages that it imported."""
-    return packages(finish(world.start(*words, program=("-c", LOADED))))
+def loaded(world: World, *words: str, **options: Any) -> set[str]:
+    """Run a command and return the packages, and the rooms of ours, that it imported."""
+    return packages(finish(world.start(*words, program=("-c", LOADED), **options)))
 
 
 def packages(ended: Ended) -> set[str]:
@@ -65,6 +69,31 @@ def test_the_help_of_a_command_loads_nothing_heavy_and_has_an_example(world: Wor
 
 def test_status_loads_no_astronomy(synced: World) -> None:
     assert not loaded(synced, "status", "--json") & {"astropy", "astroquery", "numpy", "PIL", "jinja2"}
+
+
+@pytest.mark.parametrize("words", [["--json"], [], ["watch"]], ids=["json", "text", "one profile"])
+def test_status_asks_a_daemon_without_anything_heavy(synced: World, words: list[str]) -> None:
+    document = synced.run("status", *words[-1:], "--json").json
+    folder = Path(synced.environment["XDG_RUNTIME_DIR"])
+    with standing_in(folder, synced.state, lambda _: {"status": document}) as daemon:
+        found = loaded(synced, "status", *words)
+    assert len(daemon.asked) == 1
+    assert not found & (HEAVY | {"apscheduler", "structlog", "apprise"})
+    rooms = {name for name in found if name.startswith("jwstwatch.")}
+    assert rooms <= {f"jwstwatch.{room}" for room in ("cli", "config", "control", "core", "errors", "logs")}
+
+
+def test_status_without_a_daemon_reads_the_state_and_nothing_more(synced: World) -> None:
+    found = loaded(synced, "status")
+    assert "sqlalchemy" in found
+    assert not found & (HEAVY - {"sqlalchemy"} | {"apscheduler", "structlog", "apprise"})
+
+
+def test_status_asks_a_keyring_only_where_no_other_place_has_a_token(synced: World) -> None:
+    synced.server = "https://mast.stsci.edu"  # status asks no archive; of this one the keyring may know
+    synced.configure(WATCH)
+    assert "keyring" not in loaded(synced, "status", environment={"MAST_API_TOKEN": "0123456789abcdef"})
+    assert "keyring" in loaded(synced, "status")
 
 
 def test_why_loads_no_astronomy(synced: World) -> None:

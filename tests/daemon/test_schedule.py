@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.parameter_units import Cron
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.daemon.schedule import next_run
@@ -84,7 +86,7 @@ def test_an_interval_counts_from_the_last_start_and_is_never_in_the_past(
     last: datetime, now: datetime, every: timedelta
 ) -> None:
     due = next_run(Parameters(every=every), last_started_at=last, now=now)
-    assert due == max(now, last + every)
+    assert due == (now if last - now > CLOCKS_DIFFER else max(now, last + every))
 
 
 @given(last=MOMENTS, now=MOMENTS)
@@ -92,3 +94,86 @@ def test_a_cron_run_is_never_due_in_the_past(last: datetime, now: datetime) -> N
     due = next_run(cron("15 */6 * * *"), last_started_at=last, now=now)
     assert due is not None
     assert due >= now
+
+
+def moments(parameters: Parameters, since: datetime, until: datetime) -> list[str]:
+    """Every start of a profile that begins on time, in UTC."""
+    found = []
+    moment = since
+    while True:
+        due = next_run(parameters, last_started_at=moment, now=moment)
+        assert due is not None
+        if due >= until:
+            return found
+        found.append(due.strftime("%d %H:%M"))
+        moment = due
+
+
+SPRING = (datetime(2026, 3, 28, 12, tzinfo=UTC), datetime(2026, 3, 30, 12, tzinfo=UTC))
+"""In Berlin the clock goes from 02:00 to 03:00 on the 29th, at 01:00 UTC."""
+AUTUMN = (datetime(2026, 10, 24, 12, tzinfo=UTC), datetime(2026, 10, 26, 12, tzinfo=UTC))
+"""In Berlin the clock goes from 03:00 back to 02:00 on the 25th, at 01:00 UTC."""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30 2 * * *", ["29 01:00", "30 00:30"]),
+        ("0 2 * * *", ["29 01:00", "30 00:00"]),
+        ("*/30 2 * * *", ["29 01:00", "30 00:00", "30 00:30"]),
+        ("15 3 * * *", ["29 01:15", "30 01:15"]),
+    ],
+)
+def test_a_time_that_the_clock_leaves_out_counts_as_the_first_minute_after_the_gap(
+    text: str, expected: list[str]
+) -> None:
+    assert moments(cron(text, timezone="Europe/Berlin"), *SPRING) == expected
+
+
+def test_a_midnight_that_the_clock_leaves_out_is_not_skipped() -> None:
+    santiago = cron("0 0 * * *", timezone="America/Santiago")
+    since, until = datetime(2026, 9, 5, 12, tzinfo=UTC), datetime(2026, 9, 7, 12, tzinfo=UTC)
+    assert moments(santiago, since, until) == ["06 04:00", "07 03:00"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30 2 * * *", ["25 00:30", "26 01:30"]),
+        ("*/30 2 * * *", ["25 00:00", "25 00:30", "26 01:00", "26 01:30"]),
+        ("0 3 * * *", ["25 02:00", "26 02:00"]),
+    ],
+)
+def test_a_time_that_comes_twice_counts_once(text: str, expected: list[str]) -> None:
+    assert moments(cron(text, timezone="Europe/Berlin"), *AUTUMN) == expected
+
+
+def test_every_hour_means_real_hours_when_the_clock_is_put_back() -> None:
+    found = moments(cron("0 * * * *", timezone="Europe/Berlin"), AUTUMN[0], AUTUMN[1])
+    hours = [datetime.strptime(f"2026 10 {text}", "%Y %m %d %H:%M").replace(tzinfo=UTC) for text in found]
+    assert {later - earlier for earlier, later in itertools.pairwise(hours)} == {timedelta(hours=1)}
+
+
+@given(last=MOMENTS, ahead=st.timedeltas(min_value=timedelta(minutes=6), max_value=timedelta(days=3000)))
+def test_a_start_that_lies_ahead_does_not_silence_a_profile(last: datetime, ahead: timedelta) -> None:
+    now = last - ahead
+    assert next_run(Parameters(every=timedelta(hours=6)), last_started_at=last, now=now) == now
+    due = next_run(cron("15 4 * * *"), last_started_at=last, now=now)
+    assert due is not None
+    assert now <= due <= now + timedelta(days=1)
+
+
+@given(
+    since=MOMENTS,
+    hour=st.integers(0, 23),
+    minute=st.integers(0, 59),
+    zone=st.sampled_from(["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kolkata"]),
+)
+def test_a_daily_time_comes_once_in_about_a_day(since: datetime, hour: int, minute: int, zone: str) -> None:
+    daily = cron(f"{minute} {hour} * * *", timezone=zone)
+    first = next_run(daily, last_started_at=since, now=since)
+    assert first is not None
+    second = next_run(daily, last_started_at=first, now=first)
+    assert second is not None
+    assert since < first <= since + timedelta(hours=25)
+    assert timedelta(hours=22, minutes=30) <= second - first <= timedelta(hours=25, minutes=30)

@@ -1,0 +1,129 @@
+"""The timetable: one APScheduler job for each profile that has a schedule."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from jwstwatch.core.model import Outcome, Trigger
+from jwstwatch.daemon.schedule import next_run
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    from jwstwatch.config import Profile
+    from jwstwatch.store.runs import RunRecord
+
+log = logging.getLogger(__name__)
+
+PULSE = 5.0
+"""Seconds between two signs of life of the scheduler's thread."""
+DEAD = 60.0
+"""Seconds without one after which it counts as dead."""
+
+Due = Callable[[str, Trigger], None]
+
+
+class Timetable:
+    """Calls `due(profile, trigger)` when a profile's time has come; the jobs live in memory alone."""
+
+    def __init__(self, due: Due) -> None:
+        self._call = due
+        self._random = Random()  # noqa: S311 - spreads starts, guards nothing
+        self._lock = threading.Lock()
+        self._due: dict[str, datetime] = {}
+        self._pulse = time.monotonic()
+        self._scheduler = self._make()
+
+    def _make(self) -> BackgroundScheduler:
+        from apscheduler.executors.pool import ThreadPoolExecutor
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)},
+            # A late run is made up for once, never dropped, and never beside itself.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            timezone=UTC,
+        )
+        scheduler.add_job(self._beat, "interval", seconds=PULSE, id=" pulse")
+        return scheduler
+
+    def start(self) -> None:
+        """Let time run."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Call nobody any more."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def _beat(self) -> None:
+        self._pulse = time.monotonic()
+
+    def is_alive(self) -> bool:
+        """Return whether the scheduler's thread has given a sign of life lately."""
+        return time.monotonic() - self._pulse < DEAD
+
+    @property
+    def due(self) -> dict[str, datetime]:
+        """When each profile that has a schedule is due."""
+        with self._lock:
+            return dict(self._due)
+
+    def enter(self, profile: Profile, last: RunRecord | None, *, starting: bool = False) -> None:
+        """Enter a profile by its schedule and its last run; `starting`: with the daemon.
+
+        A run that was cut short goes on when the daemon starts; one that ended is not repeated.
+        """
+        now = datetime.now(UTC)
+        last_started_at = None if last is None else last.started_at
+        due = next_run(profile.parameters, last_started_at=last_started_at, now=now)
+        trigger = Trigger.SCHEDULE
+        if starting and profile.parameters.run_on_start and profile.parameters.enabled:
+            due, trigger = now, Trigger.START
+        elif starting and due is not None and last is not None and last.outcome is Outcome.CANCELLED:
+            due, trigger = now, Trigger.CATCH_UP
+        elif due is not None and due <= now and last is not None:
+            trigger = Trigger.CATCH_UP
+        self.set(profile, due, trigger)
+
+    def set(self, profile: Profile, due: datetime | None, trigger: Trigger) -> None:
+        """Enter a profile for a time (with its jitter), or strike it out."""
+        if due is None:
+            self.strike(profile.name)
+            return
+        jitter = profile.parameters.jitter.total_seconds() * self._random.random()
+        when = due + timedelta(seconds=jitter)
+        with self._lock:
+            self._due[profile.name] = when
+        log.info("next run at %s", when.strftime("%Y-%m-%dT%H:%M:%SZ"), extra={"profile": profile.name})
+        self._scheduler.add_job(
+            self._fire,
+            "date",
+            run_date=when,
+            args=(profile.name, trigger),
+            id=profile.name,
+            replace_existing=True,
+        )
+
+    def strike(self, profile: str) -> None:
+        """Take a profile out."""
+        with self._lock:
+            known = self._due.pop(profile, None)
+        if known is not None and self._scheduler.get_job(profile) is not None:
+            self._scheduler.remove_job(profile)
+
+    def look_again(self) -> None:
+        """Compare the jobs' times with the clock at once: it jumped."""
+        if self._scheduler.running:
+            self._scheduler.wakeup()
+
+    def _fire(self, profile: str, trigger: Trigger) -> None:
+        with self._lock:
+            self._due.pop(profile, None)
+        self._call(profile, trigger)
