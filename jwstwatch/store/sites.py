@@ -250,7 +250,7 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
             func.max(file.c.changed_at).label("last"),
         )
         .join(product, product.c.id == file.c.product_id)
-        .where(file.c.root_id == root_id, product.c.proposal.is_not(None))
+        .where(file.c.root_id == root_id, product.c.proposal.is_not(None), ~file.c.declined)
         .group_by(product.c.proposal, file.c.state)
         .order_by(product.c.proposal)
     )
@@ -264,6 +264,8 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
         if row.state in tables.HAS_COPY:
             sizes[row.proposal] += int(row.bytes or 0)
             arrivals[row.proposal] = max(filter(None, (arrivals.get(row.proposal), row.last)), default=None)
+    if proposal is not None:
+        counts.setdefault(proposal, Counter())  # its files may all have been dropped
     facts = _proposal_facts(connection, list(counts))
     pictures = _pictures(connection, root_id, list(counts))
     return {

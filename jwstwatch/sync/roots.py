@@ -55,7 +55,7 @@ def check_disk(context: Context, subject: Subject) -> None:
             reason = _problem(copy, found.get(copy.path), sizes=not parameters.skip_check_filesize)
             if reason is not None:
                 vanished += copy.path not in found
-                losses.append(Loss(file_id=copy.file_id, product_id=copy.product_id, reason=reason))
+                losses.append(Loss.of(copy, reason))
     if vanished > max(FEWEST_ALARMING, ALARMING_SHARE * checked):
         raise StorageError(
             f"{vanished} of {checked} files vanished from {subject.root.path} since the last run",

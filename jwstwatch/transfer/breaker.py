@@ -8,7 +8,7 @@ from jwstwatch.core.retrying import Failure
 
 DIFFERENT_FILES = 5
 """Files that fail in a row, whichever worker has them, before no further one is started."""
-ATTEMPTS = 12
+ATTEMPTS = 9
 """The same for attempts of any kind, also those that the archive asked us to repeat later."""
 CONVINCING = 1 << 20
 """Bytes that show that an archive works, before a first file is whole."""

@@ -183,6 +183,14 @@ def test_a_superseded_file_is_not_shown(desk: Desk) -> None:
     ]
 
 
+def test_dropped_files_are_not_counted_and_a_page_without_others_is_made_all_the_same(desk: Desk) -> None:
+    ids = desk.fetch(*file_names(2))
+    desk.set_file([ids[RATE]], declined=True)
+    assert view(desk).summary.counts == {FileState.PRESENT: 1}
+    desk.set_file(list(ids.values()), declined=True)
+    assert not any(view(desk).summary.counts.values())
+
+
 def test_the_observations_of_a_page_come_by_time_what_is_only_planned_last(desk: Desk) -> None:
     planned = observation(1, calib_level=-1, t_min=None, t_max=None)
     late, early = observation(2, t_min=60000.5), observation(3, t_min=59000.25)

@@ -236,7 +236,7 @@ def test_an_archive_that_is_down_is_left_in_peace(
     assert "File after file fails" in error.message
     assert error.hint
     assert len(depot.asked) < 20
-    assert len(told) >= 4
+    assert len(told) >= 3
     assert {outcome.failure.kind for outcome in told if isinstance(outcome, Failed)} == {FailureKind.ARCHIVE}
     assert all(isinstance(outcome, Failed) for outcome in told)
     assert threads() == set()
