@@ -82,6 +82,13 @@ class StateError(JwstwatchError):
     kind = "state"
 
 
+class StateAwayError(StateError):
+    """The server of the state database does not answer; it may do so later."""
+
+    exit_code = ExitCode.STORAGE
+    kind = "state_away"
+
+
 class ArchiveError(JwstwatchError):
     """The archive cannot be reached or does not answer as an archive does."""
 

@@ -77,6 +77,10 @@ class Archive(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Close the connections; the next question opens new ones."""
+        ...
+
     def download_url(self, uri: str) -> str:
         """Return the address of the product whose data URI is `uri`."""
         ...

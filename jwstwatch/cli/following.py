@@ -19,23 +19,33 @@ class Followed:
 
     accepted: Sequence[Mapping[str, Any]]
     ended: dict[int, tuple[dict[str, Any], ExitCode]] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    """Taken back before they began: the profile is no longer in the daemon's configuration."""
+    lost: bool = False
+    """The daemon tells no more, as this side was too slow; the runs go on."""
 
     @property
     def open(self) -> list[str]:
         """The profiles whose runs go on without us."""
-        return [entry["profile"] for entry in self.accepted if entry["ticket"] not in self.ended]
+        over = self.ended.keys() | self.dropped
+        return [entry["profile"] for entry in self.accepted if entry["ticket"] not in over]
 
 
 def follow(conversation: Conversation, report: Reporter, followed: Followed) -> None:
     """Pass on what the runs tell until each has ended, into `followed`; raises `DaemonGoneError`."""
     several = len(followed.accepted) > 1
     for event in conversation:
-        if event.get("event") == "ended":
+        name = event.get("event")
+        if name == "ended":
             followed.ended[event["ticket"]] = (event["run"], _exit_code(event))
-            if not followed.open:
-                return
+        elif name == "dropped":
+            followed.dropped.add(event["ticket"])
+        elif name == "lost":
+            followed.lost = True
         else:
             _pass_on(event, report, prefix=f"{event.get('profile')}: " if several else "")
+        if followed.lost or not followed.open:
+            return
 
 
 def _pass_on(event: Mapping[str, Any], report: Reporter, *, prefix: str) -> None:

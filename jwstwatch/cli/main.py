@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from jwstwatch import __version__
 from jwstwatch.cli import output
@@ -64,8 +64,13 @@ def _let_go_of_readers() -> None:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        except OSError:
+            _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def main(words: Sequence[str]) -> ExitCode:
@@ -94,8 +99,27 @@ def main(words: Sequence[str]) -> ExitCode:
             CancelledError("interrupted", hint="What arrived is kept; the next run goes on."), arguments
         )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback unless asked for
+        if isinstance(error, OSError) and _output_is_lost():
+            return _tell_lost_output(error)
         return _tell_bug(error, arguments)
     return code
+
+
+def _output_is_lost() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _tell_lost_output(error: OSError) -> ExitCode:
+    _give_up(sys.stdout)
+    output.complain(
+        f"standard output cannot be written: {error.strerror or error}",
+        hint="Make room where it goes; what the command did is done.",
+    )
+    return ExitCode.STORAGE
 
 
 def _parse(words: Sequence[str]) -> tuple[argparse.ArgumentParser, argparse.Namespace | None]:

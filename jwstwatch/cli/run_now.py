@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import traceback
 from collections.abc import Iterable, Sequence
@@ -107,6 +108,11 @@ def _through_daemon(arguments: argparse.Namespace, conversation: Conversation) -
         interrupted = True
     results = [followed.ended[key] for key in sorted(followed.ended)]
     _tell(arguments, results, followed.open, "goes on without this command")
+    for entry in followed.accepted:
+        if entry["ticket"] in followed.dropped:
+            output.complain(f"{entry['profile']}: it was taken out of the daemon's configuration")
+    if followed.lost:
+        return first_exit_code(code for _, code in results)
     if followed.open and not interrupted:
         output.complain(
             "the daemon ended before its runs were over", hint="They go on when it is started again."
@@ -158,7 +164,8 @@ def _here(arguments: argparse.Namespace, settings: Settings, profiles: Sequence[
                     settings, store, stop=stopper.event, report=report, witness=witness
                 )
                 report.step(f"{profile.name}: running")
-                results.append(_run(profile, context, arguments))
+                with contextlib.closing(context.archive):
+                    results.append(_run(profile, context, arguments))
         _tell(arguments, results, [], "")
         return stopper.exit_code or first_exit_code(code for _, code in results)
 

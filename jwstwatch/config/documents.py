@@ -137,7 +137,7 @@ def unusable(shown: str, problems: tuple[str, ...]) -> ConfigurationError:
     count = "one problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(
         f"{shown} cannot be used: {count}",
-        hint="Mend the lines named above; jwstwatch config check reads the file again.",
+        hint="Mend them; jwstwatch config check reads the file again.",
         problems=problems,
     )
 

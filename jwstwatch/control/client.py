@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,14 @@ from jwstwatch.errors import ExitCode, JwstwatchError
 PATIENCE = 5.0
 """Seconds that a daemon may take for its first word; one that is silent for longer counts as absent."""
 
+_GLANCE = 0.02
+
 OTHER_STATE = "other_state"
 """Kind of the refusal of a daemon that serves another state."""
+
+
+UNKNOWN_PROFILE = "unknown_profile"
+"""Kind of the refusal of a daemon whose configuration has no such profile."""
 
 
 class RefusedError(JwstwatchError):
@@ -110,11 +117,25 @@ def _connect(place: Path, patience: float) -> socket.socket | None:
     peer.settimeout(patience)
     try:
         with short_name(place) as name:
-            peer.connect(name)
+            _knock(peer, name, patience)
     except OSError:
         peer.close()
         return None
     return peer
+
+
+def _knock(peer: socket.socket, name: str, patience: float) -> None:
+    """Connect; where many knock at this moment the system does not let one wait, so it is tried again."""
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            peer.connect(name)
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                raise
+            time.sleep(_GLANCE)
+        else:
+            return
 
 
 @contextlib.contextmanager
@@ -143,9 +164,10 @@ def _check(first: Message) -> None:
         code = ExitCode(first.get("exit_code", ExitCode.BUG))
     except ValueError:
         code = ExitCode.BUG
-    raise RefusedError(
-        str(error.get("message", "the daemon refuses")),
-        hint=str(error.get("hint", "")),
-        kind=str(error.get("kind", "refused")),
-        exit_code=code,
-    )
+    kind = str(error.get("kind", "refused"))
+    message, hint = str(error.get("message", "the daemon refuses")), str(error.get("hint", ""))
+    if kind == UNKNOWN_PROFILE:
+        # Whoever asks has looked into the file, and found it there.
+        message = f"the daemon works with another configuration: {message}"
+        hint = "Have it read the file again: `systemctl reload jwstwatch`, or SIGHUP. " + hint
+    raise RefusedError(message, hint=hint, kind=kind, exit_code=code)

@@ -11,7 +11,8 @@ progress  |                                      | events of every run, until th
 
 An event is `{"event": name, "profile": ..., "ticket": n, ...}` with what a run's reporter is told (`step`,
 `listed`, `checked`, `planned`, `started`, `advanced`, `finished`, `failed`, `warned`), and at last `ended`
-with `run` and `exit_code`.
+with `run` and `exit_code`. `dropped` says that a run which waited was taken back (its profile is gone from
+the configuration), `lost` that the client was too slow and hears no more.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 NAME = "control.sock"
 SYSTEM_FOLDER = Path("/run/jwstwatch")
@@ -17,7 +18,13 @@ SYSTEM_FOLDER = Path("/run/jwstwatch")
 
 
 def identity(state_url: str) -> str:
-    """Return what tells one state from another, without a password or an option of its URL."""
+    """Return what tells one state from another, without a password or an option of its URL.
+
+    An SQLite state is one file, however many links lead to it.
+    """
+    file = _state_file(state_url)
+    if file is not None:
+        return hashlib.sha256(os.fsencode(f"sqlite:{file}")).hexdigest()[:16]
     shown = re.sub(r"(://[^:@/]*):.*@", r"\1@", state_url.partition("?")[0])
     return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
@@ -65,13 +72,19 @@ def _user_folder(environ: Mapping[str, str]) -> Path:
 
 def _named_in_lock(state_url: str) -> Iterator[Path]:
     """The daemon of an SQLite state leaves its socket's path in the state's lock file."""
-    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", state_url)
-    if match is None:
+    file = _state_file(state_url)
+    if file is None:
         return
     try:
-        content = json.loads(Path(f"{match[1]}.daemon.lock").read_text(encoding="utf-8"))
+        content = json.loads(Path(f"{file}.daemon.lock").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return
     named = content.get("socket") if isinstance(content, dict) else None
     if isinstance(named, str) and named.startswith("/"):
         yield Path(named)
+
+
+def _state_file(state_url: str) -> str | None:
+    """Return the file of an SQLite state, itself and not a link to it, as `store.locks` knows it."""
+    match = re.fullmatch(r"sqlite(?:\+\w+)?:///([^?]+)(?:\?.*)?", state_url)
+    return None if match is None else os.path.realpath(unquote(match[1]))

@@ -169,6 +169,34 @@ def _cron_part_is_valid(part: str, lowest: int, highest: int, names: tuple[str, 
     return first is not None and last is not None and lowest <= first <= last <= highest
 
 
+_LENGTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def _never_comes(days: str, months: str, weekdays: str) -> bool:
+    """Return whether valid fields name days that no named month has, such as 30 February."""
+    if weekdays != "*":
+        return False
+    earliest = min(_limits(part, 1, 31, ())[0] for part in days.split(","))
+    longest = 0
+    for part in months.split(","):
+        first, last = _limits(part, 1, 12, _MONTHS)
+        step = int(part.partition("/")[2] or 1)
+        # As a crontab has it: 2/3 is from February on, every third month.
+        last = 12 if "/" in part and "-" not in part else last
+        longest = max(longest, *(_LENGTHS[month - 1] for month in range(first, last + 1, step)))
+    return earliest > longest
+
+
+def _limits(part: str, lowest: int, highest: int, names: tuple[str, ...]) -> tuple[int, int]:
+    """Return first and last number of a valid part."""
+    match = _CRON_PART.fullmatch(part)
+    if match is None or match[1] is None:
+        return lowest, highest
+    first = _cron_number(match[1], lowest, names) or lowest
+    last = _cron_number(match[2], lowest, names) if match[2] is not None else first
+    return first, last or highest
+
+
 class Cron(ScalarKind[str]):
     """Five fields as in a crontab: minute, hour, day of the month, month, day of the week (0, 7: Sunday)."""
 
@@ -189,6 +217,8 @@ class Cron(ScalarKind[str]):
         for field, (what, lowest, highest, names) in zip(fields, _CRON_FIELDS, strict=True):
             if not all(_cron_part_is_valid(part, lowest, highest, names) for part in field.split(",")):
                 raise self.refusal(text, f"{shown(field)} is no {what}")
+        if _never_comes(fields[2], fields[3], fields[4]):
+            raise self.refusal(text, "no month that it names has such a day")
         return " ".join(fields)
 
     def write(self, value: str) -> Plain:

@@ -7,7 +7,7 @@ import queue
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jwstwatch.control.client import OTHER_STATE
+from jwstwatch.control.client import OTHER_STATE, UNKNOWN_PROFILE
 from jwstwatch.core.model import Trigger
 from jwstwatch.daemon.hub import Follower
 from jwstwatch.errors import ExitCode, JwstwatchError, UsageError
@@ -66,9 +66,9 @@ class Answering:
             return
         wish = str(request.get("ask"))
         level = logging.DEBUG if wish in ("status", "progress") else logging.INFO
-        log.log(level, "user %d (process %d) asks for %s", client.user, client.process, _shown(request))
         answer = self._answers.get(wish)
         try:
+            log.log(level, "user %d (process %d) asks for %s", client.user, client.process, _shown(request))
             if answer is None:
                 known = ", ".join(self._answers)
                 raise UsageError(
@@ -79,9 +79,18 @@ class Answering:
         except JwstwatchError as error:
             client.tell(_refusal(error.kind, error.message, error.hint, error.exit_code))
 
+    def _known(self, name: str) -> str:
+        """Return the name of a profile, or refuse it in a way that the client can tell."""
+        try:
+            return self._desk.settings.profile(name).name
+        except UsageError as error:
+            error.kind = UNKNOWN_PROFILE
+            raise
+
     def _status(self, client: Client, request: Message) -> None:
         profile = request.get("profile")
         if isinstance(profile, str):
+            self._known(profile)
             client.tell({"status": dict(self._desk.document_of(profile))})
         else:
             client.tell({"status": dict(self._desk.document())})
@@ -95,22 +104,29 @@ class Answering:
 
         wanted = _texts(request, "profiles")
         for name in wanted:
-            self._desk.settings.profile(name)
+            self._known(name)
         count, concerned = self._desk.store.transfers.retry(
             _texts(request, "names"), profiles=wanted, now=utc_now()
         )
         known = [name for name in concerned if name in self._desk.settings.profiles]
-        self._run(client, request, known, {"retried": count})
+        # A run in progress does not try again what it has tried.
+        self._run(client, request, known, {"retried": count}, anew=count > 0)
 
     def _profiles(self, names: Sequence[str]) -> list[str]:
         """Return the profiles that were named, else every enabled one."""
         settings = self._desk.settings
         if names:
-            return [settings.profile(name).name for name in dict.fromkeys(names)]
+            return [self._known(name) for name in dict.fromkeys(names)]
         return [name for name, profile in settings.profiles.items() if profile.parameters.enabled]
 
     def _run(
-        self, client: Client, request: Message, profiles: Sequence[str], said: Mapping[str, Any]
+        self,
+        client: Client,
+        request: Message,
+        profiles: Sequence[str],
+        said: Mapping[str, Any],
+        *,
+        anew: bool = False,
     ) -> None:
         """Ask for the runs, say so, and pass on what they tell until each has ended."""
         full, force, yes = (request.get(name) is True for name in ("full", "force", "yes"))
@@ -120,7 +136,9 @@ class Answering:
         accepted = []
         try:
             for name in profiles:
-                ticket, joined = self._desk.runner.ask(name, Trigger.MANUAL, options, follower=follower)
+                ticket, joined = self._desk.runner.ask(
+                    name, Trigger.MANUAL, options, follower=follower, anew=anew
+                )
                 tickets.append(ticket)
                 accepted.append({"profile": name, "ticket": ticket.number, "joined": joined})
             client.tell({**said, "accepted": accepted})
@@ -145,7 +163,10 @@ class Answering:
 
 def _pass_on(client: Client, follower: Follower, tickets: Sequence[Ticket]) -> None:
     open_tickets = {ticket.number: ticket for ticket in tickets}
-    while open_tickets and not follower.lost:
+    while open_tickets:
+        if follower.lost:
+            client.tell({"event": "lost"})
+            return
         event = _pass_one_on(client, follower)
         if event is None:
             if client.left:
@@ -154,6 +175,7 @@ def _pass_on(client: Client, follower: Follower, tickets: Sequence[Ticket]) -> N
             for ticket in [each for each in open_tickets.values() if each.over.is_set()]:
                 if follower.events.empty():
                     open_tickets.pop(ticket.number)
+                    client.tell({"event": "dropped", "profile": ticket.profile, "ticket": ticket.number})
         elif event["event"] == "ended":
             open_tickets.pop(event["ticket"], None)
 
@@ -179,6 +201,6 @@ def _texts(request: Message, name: str) -> list[str]:
 
 
 def _shown(request: Message) -> str:
-    words = [str(request.get("ask")), *(str(name) for name in request.get("profiles") or ())]
+    words = [str(request.get("ask")), *_texts(request, "profiles")]
     words += [f"--{name}" for name in ("full", "force", "yes") if request.get(name) is True]
     return " ".join(word if word.isprintable() else repr(word) for word in words)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,7 @@ class Conductor:
         self.settings = settings
         self.teller = teller
         self._around = around
+        self._entering = threading.Lock()
         self._budget = Budget(settings.mast.connections, settings.mast.bandwidth)
         self.runner = Runner(self._carry_out, at_once=settings.daemon.at_once)
         self.timetable = Timetable(self._is_due)
@@ -58,14 +60,19 @@ class Conductor:
 
     def take(self, settings: Settings, *, teller: Teller) -> None:
         """Go on with another configuration; a run in progress ends with its own."""
-        before, self.settings, self.teller = self.settings, settings, teller
+        with self._entering:
+            before, self.settings, self.teller = self.settings, settings, teller
         self._budget.resize(settings.mast.connections, settings.mast.bandwidth)
         self.runner.resize(settings.daemon.at_once)
         gone = [name for name in before.profiles if name not in settings.profiles]
         self.runner.forget(gone)
         for name in gone:
             self.timetable.strike(name)
-        self._enter_profiles(starting=False)
+        # What waits for a profile that rests now is taken back, but for what a person asked for.
+        resting = [name for name, profile in settings.profiles.items() if not _has_schedule(profile)]
+        self.runner.forget(resting, scheduled_only=True)
+        with surviving("telling the profiles' times"):
+            self._enter_profiles(starting=False)
 
     def clock_jumped(self) -> None:
         """Tell every profile's time anew."""
@@ -83,11 +90,15 @@ class Conductor:
 
     def _enter_profiles(self, *, starting: bool) -> None:
         last = self._around.store.runs.last(list(self.settings.profiles))
-        for name, profile in self.settings.profiles.items():
-            if not self.runner.is_active(name):  # one that is enters its next time at its end
+        with self._entering:
+            # One whose run goes on is entered again at its end, by the configuration of then.
+            for name, profile in self.settings.profiles.items():
                 self.timetable.enter(profile, last.get(name), starting=starting)
 
     def _is_due(self, profile: str, trigger: Trigger) -> None:
+        known = self.settings.profiles.get(profile)
+        if known is None or not _has_schedule(known):
+            return
         with contextlib.suppress(BusyError):  # stopping
             self.runner.ask(profile, trigger, Options())
 
@@ -96,10 +107,9 @@ class Conductor:
     def _carry_out(self, ticket: Ticket) -> None:
         """One run in its own thread; whatever becomes of it, its profile is entered for the next time."""
         settings = self.settings  # the run ends with the configuration it began with
-        began = datetime.now(UTC)
         with logs.bound(profile=ticket.profile):
             record, error, code = self._run(ticket, settings)
-            self._settle(ticket, record, began=began)
+            self._settle(ticket, record)
         problem = error or JwstwatchError("the run did not begin")
         document = run_document(record) if record else busy_document(ticket.profile, problem)
         ticket.hub.ended(document, int(code))
@@ -110,7 +120,8 @@ class Conductor:
         try:
             profile = settings.profile(ticket.profile)
             context = self._context(settings, ticket)
-            result = story.run(profile, context=context, trigger=ticket.trigger, options=ticket.options)
+            with contextlib.closing(context.archive):
+                result = story.run(profile, context=context, trigger=ticket.trigger, options=ticket.options)
         except JwstwatchError as error:
             log.error("the run could not begin: %s (%s)", error.message, error.hint)  # noqa: TRY400
             return None, error, error.exit_code
@@ -128,25 +139,40 @@ class Conductor:
         context = self._around.make_context(settings, ticket.stop, ticket.hub)
         return replace(context, budget=self._budget, witness=self.teller)
 
-    def _settle(self, ticket: Ticket, record: RunRecord | None, *, began: datetime) -> None:
-        """Enter the next time; ask whether the archive is down where the run could not reach it."""
+    def _settle(self, ticket: Ticket, record: RunRecord | None) -> None:
+        """Ask whether the archive is down where the run could not reach it; enter the next time."""
         profile = self.settings.profiles.get(ticket.profile)
         if self._around.stop.is_set() or profile is None:
             return
         with surviving("what follows a run"):
-            self._enter_next(profile, record, began=began)
             reached = is_reachable(record.error_kind, record.outcome) if record is not None else None
             if reached:
                 self.outage.answered()
+                # It may be told of an outage in which an earlier daemon ended.
+                self._around.store.notices.clear(ARCHIVE_DOWN, now=datetime.now(UTC))
             elif reached is False and self.outage.suspect() and _has_schedule(profile):
                 # Held back with everything else, and the first to go when the archive is back.
                 self.runner.ask_after(ticket, Trigger.CATCH_UP)
+        with surviving("entering the next time"):
+            self._enter_next(ticket.profile, record)
 
-    def _enter_next(self, profile: Profile, record: RunRecord | None, *, began: datetime) -> None:
-        started = record.started_at if record is not None else began
+    def _enter_next(self, name: str, record: RunRecord | None) -> None:
+        """Enter a profile by the configuration of this moment; no reload comes between."""
+        with self._entering:
+            profile = self.settings.profiles.get(name)
+            if profile is not None:
+                self._enter_after(profile, record)
+
+    def _enter_after(self, profile: Profile, record: RunRecord | None) -> None:
+        if record is None:
+            # It could not begin: the last one that did counts.
+            record, failed = self._around.store.runs.last([profile.name]).get(profile.name), True
+        else:
+            failed = False
+        started = record.started_at if record is not None else None
         now = datetime.now(UTC)
         due = next_run(profile.parameters, last_started_at=started, now=now)
-        if due is not None and record is None:
+        if due is not None and failed:
             due = max(due, now + AFTER_TROUBLE)  # so that it cannot loop
         self.timetable.set(profile, due, Trigger.SCHEDULE)
 

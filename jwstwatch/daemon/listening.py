@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ log = logging.getLogger(__name__)
 
 MODE = 0o660
 """For the service's user and its group."""
-MOST_CLIENTS = 64
+MOST_CLIENTS = 32
+"""At once, for each user: one who keeps them all leaves the others theirs."""
 PATIENCE = 10.0
 """Seconds that a client may take to ask, or to read what it asked for."""
 
@@ -72,7 +74,9 @@ class Listener:
     def __init__(self, place: Path, answer: Answer) -> None:
         self._place = place
         self._answer = answer
-        self._clients = threading.BoundedSemaphore(MOST_CLIENTS)
+        self._clients: Counter[int] = Counter()
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._server = _bind(place)
         self._inode = place.stat().st_ino
         self._thread = threading.Thread(target=self._listen, name="control", daemon=True)
@@ -83,6 +87,7 @@ class Listener:
 
     def close(self) -> None:
         """Answer nobody any more, and leave no socket behind."""
+        self._closed.set()
         with contextlib.suppress(OSError):
             if self._place.stat().st_ino == self._inode:
                 self._place.unlink()
@@ -92,21 +97,44 @@ class Listener:
         self._server.close()
 
     def _listen(self) -> None:
-        while True:
+        while not self._closed.is_set():
             try:
                 peer, _ = self._server.accept()
-            except OSError:
-                return
-            if not self._clients.acquire(blocking=False):
-                peer.close()
+            except OSError as error:
+                if not self._closed.is_set():
+                    log.warning("the control socket cannot take a client: %s", error.strerror or error)
+                    self._closed.wait(1.0)
                 continue
-            threading.Thread(target=self._serve, args=(peer,), name="control-client", daemon=True).start()
+            self._take(peer)
 
-    def _serve(self, peer: socket.socket) -> None:
+    def _take(self, peer: socket.socket) -> None:
+        """Serve a client in a thread of its own, unless its user keeps too many open already."""
+        try:
+            user, process = _credentials(peer)
+            with self._lock:
+                busy = self._clients[user] >= MOST_CLIENTS
+                self._clients[user] += not busy
+            if busy:
+                peer.close()
+                return
+            serve = threading.Thread(
+                target=self._serve, args=(peer, user, process), name="control-client", daemon=True
+            )
+            serve.start()
+        except (OSError, RuntimeError) as error:
+            log.warning("a client of the control socket cannot be served: %s", error)
+            if isinstance(error, RuntimeError):  # no thread
+                self._leave(user)
+            peer.close()
+
+    def _leave(self, user: int) -> None:
+        with self._lock:
+            self._clients[user] -= 1
+
+    def _serve(self, peer: socket.socket, user: int, process: int) -> None:
         try:
             with peer:
                 peer.settimeout(PATIENCE)
-                user, process = _credentials(peer)
                 request = next(read_lines(peer, longest=1 << 16), None)
                 if request is not None:
                     self._answer(Client(user, process, peer), request)
@@ -115,7 +143,7 @@ class Listener:
         except Exception:
             log.exception("a request at the control socket failed unexpectedly")
         finally:
-            self._clients.release()
+            self._leave(user)
 
 
 def _bind(place: Path) -> socket.socket:

@@ -40,6 +40,7 @@ class Outage:
         self._first_pause = first_pause
         self._lock = threading.Lock()
         self._began = 0.0
+        self._over = threading.Event()
         self.since: datetime | None = None
         self.probed_at: datetime | None = None
         self.next_probe_at: datetime | None = None
@@ -57,8 +58,12 @@ class Outage:
             self._began = time.monotonic()
             problem = found.problem or "no answer"
             log.warning("the archive is down (%s): every profile pauses until it answers", problem)
+            self._over = threading.Event()
             self._down(self.since, problem)
-        threading.Thread(target=self._watch, name="archive-probe", daemon=True).start()
+            watch = threading.Thread(
+                target=self._watch, args=(self._over,), name="archive-probe", daemon=True
+            )
+            watch.start()
         return True
 
     def answered(self) -> None:
@@ -66,19 +71,23 @@ class Outage:
         self._end()
 
     def _look(self) -> Probe | None:
-        """Return what a probe finds, None where the daemon is stopping."""
+        """Return what a probe finds, None where it could not be made."""
         try:
             found = self._probe()
-        except CancelledError:
+        except CancelledError:  # stopping
+            return None
+        except Exception:
+            log.exception("the archive could not be probed")
             return None
         self.probed_at = datetime.now(UTC)
         return found
 
-    def _watch(self) -> None:
+    def _watch(self, over: threading.Event) -> None:
+        """Probe until this outage is over."""
         pause = self._first_pause
-        while self._is_down():
+        while not over.is_set():
             self.next_probe_at = datetime.now(UTC) + timedelta(seconds=pause)
-            if self._stop.wait(pause) or not self._is_down():
+            if self._rest(over, pause) or self._stop.is_set():
                 return
             found = self._look()
             if found is not None and found.reachable:
@@ -86,14 +95,16 @@ class Outage:
                 return
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _is_down(self) -> bool:
-        return self.since is not None
+    @staticmethod
+    def _rest(over: threading.Event, seconds: float) -> bool:
+        return over.wait(seconds)
 
     def _end(self) -> None:
         with self._lock:
             if self.since is None:
                 return
             self.since = self.next_probe_at = None
+            self._over.set()
             length = timedelta(seconds=round(time.monotonic() - self._began))
             log.warning("the archive is back after %s", length)
             self._back(length)

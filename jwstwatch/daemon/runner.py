@@ -60,17 +60,24 @@ class Runner:
         self._followers: list[Follower] = []
 
     def ask(
-        self, profile: str, trigger: Trigger, options: Options, *, follower: Follower | None = None
+        self,
+        profile: str,
+        trigger: Trigger,
+        options: Options,
+        *,
+        follower: Follower | None = None,
+        anew: bool = False,
     ) -> tuple[Ticket, bool]:
         """Ask for a run; returns its ticket, and whether it is one that waited or ran already.
 
-        A run in progress serves whoever asks for nothing special; otherwise another one follows it.
+        A run in progress serves whoever asks for nothing special; otherwise, and with `anew`, another one
+        follows it.
         Raises `BusyError` once the daemon stops.
         """
         with self._changed:
             if self._closed:
                 raise BusyError("the daemon is stopping", hint="Ask again when it is back.")
-            ticket, joined = self._find(profile, trigger, options)
+            ticket, joined = self._find(profile, trigger, options, anew=anew)
             if follower is not None:
                 ticket.hub.follow(follower)
             self._dispatch()
@@ -83,8 +90,8 @@ class Runner:
             if not (self._closed or waits):
                 self._add(ticket.profile, trigger, Options())
 
-    def _find(self, profile: str, trigger: Trigger, options: Options) -> tuple[Ticket, bool]:
-        running = self._running.get(profile)
+    def _find(self, profile: str, trigger: Trigger, options: Options, *, anew: bool) -> tuple[Ticket, bool]:
+        running = None if anew else self._running.get(profile)
         if running is not None and (options == Options() or options == running.options):
             return running, True
         for ticket in self._waiting:
@@ -116,12 +123,19 @@ class Runner:
             self._at_once = at_once
             self._dispatch()
 
-    def forget(self, profiles: Sequence[str]) -> None:
+    def forget(self, profiles: Sequence[str], *, scheduled_only: bool = False) -> None:
         """Take back what waits for these profiles."""
         with self._changed:
             for ticket in [ticket for ticket in self._waiting if ticket.profile in profiles]:
-                self._waiting.remove(ticket)
-                ticket.over.set()
+                if ticket.scheduled or not scheduled_only:
+                    self._waiting.remove(ticket)
+                    ticket.over.set()
+
+    def look_again(self) -> None:
+        """Start what waits, where nothing else gives the occasion."""
+        with self._changed:
+            if not self._closed:
+                self._dispatch()
 
     @property
     def running(self) -> tuple[Running, ...]:
@@ -174,10 +188,19 @@ class Runner:
         for ticket in list(self._waiting):
             if ticket.profile in self._running or not self._has_room(ticket):
                 continue
+            thread = threading.Thread(
+                target=self._carry_out, args=(ticket,), name=f"run-{ticket.profile}", daemon=True
+            )
             self._waiting.remove(ticket)
             self._running[ticket.profile] = ticket
-            name = f"run-{ticket.profile}"
-            threading.Thread(target=self._carry_out, args=(ticket,), name=name, daemon=True).start()
+            try:
+                thread.start()
+            except RuntimeError:
+                # Too many threads on this machine: it waits for the next occasion.
+                log.warning("no thread for a run can be started", extra={"profile": ticket.profile})
+                del self._running[ticket.profile]
+                self._waiting.insert(0, ticket)
+                return
 
     def _has_room(self, ticket: Ticket) -> bool:
         alike = sum(other.scheduled == ticket.scheduled for other in self._running.values())

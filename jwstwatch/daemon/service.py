@@ -23,7 +23,7 @@ from jwstwatch.errors import ConfigurationError, JwstwatchError
 from jwstwatch.store.locks import exclusive
 from jwstwatch.store.news import News
 from jwstwatch.sync.keeping import Kept
-from jwstwatch.telling.witness import Teller
+from jwstwatch.telling.witness import LAST_WORDS, Teller
 
 if TYPE_CHECKING:
     from jwstwatch.config import Settings
@@ -39,7 +39,7 @@ MINUTE = 60.0
 """Seconds between two rounds of what is not urgent, and for which a token that was found is shown."""
 JUMP = 30.0
 """Seconds by which the clock must leave its course to have jumped."""
-GRACE = 7.5
+GRACE = 6.5
 """Seconds that runs get to end in good order once the daemon is told to stop."""
 
 
@@ -76,24 +76,34 @@ class Service:
         """
         note = {} if self._around.socket is None else {"socket": str(self._around.socket)}
         with exclusive(self.store.database, "daemon", note=note):
-            with self._listening(), self._watched():
-                self._conductor.begin()
-                self._figures.follow(self.settings.metrics)
-                self._around.notifier.ready(self._headline())
-                try:
-                    self._wait()
-                finally:
-                    self._around.notifier.stopping()
-            return self._end()
+            try:
+                with self._listening(), self._watched():
+                    self._conductor.begin()
+                    self._figures.follow(self.settings.metrics)
+                    self._around.notifier.ready(self._headline())
+                    try:
+                        self._wait()
+                    finally:
+                        self._around.notifier.stopping()
+            finally:
+                # Whatever ended it: no run goes on without its daemon.
+                ended = self._end()
+        return ended
 
     def _end(self) -> bool:
         log.info("stopping: what is in transfer is kept and goes on at the next start")
         limit = time.monotonic() + GRACE
         ended = self._conductor.end(within=GRACE)
-        for teller in (*self._former_tellers, self._conductor.teller):
-            teller.close(max(0.5, limit - time.monotonic()))
+        left = max(0.5, limit - time.monotonic())
+        tellers = (*self._former_tellers, self._conductor.teller)
+        # All at once: each may take its time to the full.
+        closing = [threading.Thread(target=teller.close, args=(left,), daemon=True) for teller in tellers]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join(left + LAST_WORDS)
         self._figures.close()
-        return ended
+        return ended and not any(thread.is_alive() for thread in closing)
 
     def _wait(self) -> None:
         course = time.time() - time.monotonic()
@@ -116,6 +126,7 @@ class Service:
                 self._do_chores()
 
     def _do_chores(self) -> None:
+        self.runner.look_again()
         with surviving("a chore"):
             self._conductor.teller.tick(datetime.now(UTC))
             if not self.runner.running:
@@ -183,7 +194,8 @@ class Service:
             self._former_tellers.append(self._conductor.teller)
             self._refused, self._read_at = (), datetime.now(UTC)
             self._conductor.take(settings, teller=teller)
-            self._figures.follow(settings.metrics)
+            with surviving("taking the figures' settings"):
+                self._figures.follow(settings.metrics)
             log.info("the configuration was read again: %d profiles", len(settings.profiles))
         self._around.notifier.ready(self._headline())
 

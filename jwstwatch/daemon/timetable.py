@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -26,6 +27,9 @@ PULSE = 5.0
 DEAD = 60.0
 """Seconds without one after which it counts as dead."""
 
+_PULSE_JOB = " pulse"
+"""No profile's name has a blank."""
+
 Due = Callable[[str, Trigger], None]
 
 
@@ -44,18 +48,17 @@ class Timetable:
         from apscheduler.executors.pool import ThreadPoolExecutor
         from apscheduler.schedulers.background import BackgroundScheduler
 
-        scheduler = BackgroundScheduler(
+        return BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(1)},
             # A late run is made up for once, never dropped, and never beside itself.
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
             timezone=UTC,
         )
-        scheduler.add_job(self._beat, "interval", seconds=PULSE, id=" pulse")
-        return scheduler
 
     def start(self) -> None:
         """Let time run."""
         self._scheduler.start()
+        self._beat()
 
     def stop(self) -> None:
         """Call nobody any more."""
@@ -63,7 +66,13 @@ class Timetable:
             self._scheduler.shutdown(wait=False)
 
     def _beat(self) -> None:
+        """Give a sign of life, and ask for the next; one at a time, however far the clock jumps."""
         self._pulse = time.monotonic()
+        self._add_pulse()
+
+    def _add_pulse(self) -> None:
+        when = datetime.now(UTC) + timedelta(seconds=PULSE)
+        self._scheduler.add_job(self._beat, "date", run_date=when, id=_PULSE_JOB, replace_existing=True)
 
     def is_alive(self) -> bool:
         """Return whether the scheduler's thread has given a sign of life lately."""
@@ -115,12 +124,16 @@ class Timetable:
         """Take a profile out."""
         with self._lock:
             known = self._due.pop(profile, None)
-        if known is not None and self._scheduler.get_job(profile) is not None:
-            self._scheduler.remove_job(profile)
+        if known is not None:
+            from apscheduler.jobstores.base import JobLookupError
+
+            with contextlib.suppress(JobLookupError):  # it fired at this moment
+                self._scheduler.remove_job(profile)
 
     def look_again(self) -> None:
         """Compare the jobs' times with the clock at once: it jumped."""
         if self._scheduler.running:
+            self._add_pulse()
             self._scheduler.wakeup()
 
     def _fire(self, profile: str, trigger: Trigger) -> None:

@@ -64,8 +64,8 @@ def close_later(
             pause(HEARTBEAT)
             try:
                 context.store.runs.finish(record, outcome, counts=counts, error=error, now=now)
-            except JwstwatchError as again:
-                log.info("run %d cannot be closed yet: %s", record.id, again.message)
+            except Exception as again:  # noqa: BLE001 - a run that is never closed blocks its profile
+                log.info("run %d cannot be closed yet: %s", record.id, again)
             else:
                 return
 

@@ -149,7 +149,10 @@ def _finish(record: RunRecord, context: Context, tale: _Tale) -> RunResult:
         finished = context.store.runs.finish(
             record, _outcome(tale, counts), counts=counts, error=tale.error, now=context.now()
         )
-    except JwstwatchError as error:
+    except Exception as error:
+        if not isinstance(error, JwstwatchError):
+            log.exception("the end of the run could not be recorded")
+            error = JwstwatchError(f"this should not happen: {type(error).__name__}: {error}")
         if tale.error is None:
             tale.blame(error)
         finished = living.close_later(context, record, _outcome(tale, counts), counts, tale.error)

@@ -229,11 +229,11 @@ class Messenger:
         before = self._tellings.told([cause]).get(cause)
         if before is None or _is_early(before, now, pause):
             return False  # the usual case costs no write
-        if not self._store.notices.may_tell(cause, now=now, pause=pause):
-            return False
         delivery = self._post.send(message(), abandoned=self._worker.abandoned)
-        if not delivery.sent:
-            self._tellings.untell(cause, before.told_at)
+        if delivery.sent:
+            # Afterwards: what is told twice after a kill is better than what is never told.
+            self._store.notices.may_tell(cause, now=now, pause=pause)
+        else:
             self._rest_until = time.monotonic() + self._rest
         self._note(delivery.problems)
         return delivery.sent > 0

@@ -35,6 +35,9 @@ LINGER = 5.0
 LAST_WORDS = 2.0
 """Seconds for what is cut short to come to its end."""
 
+WITHIN_HOOK = "JWSTWATCH_EVENT"
+"""The variable by which a process knows that a hook started it."""
+
 _GLANCE = 0.02
 _LONGEST_LINE = 100
 _ARCHIVE_DOWN = "archive down"
@@ -63,7 +66,9 @@ class Teller:
         self._heartbeat: Heartbeat | None = None
         self._courier: Worker | None = None
         self._round_waits = threading.Event()
-        if settings.hooks != HookSettings(timeout=settings.hooks.timeout):
+        # A run that a hook began calls none: they would begin runs without end.
+        within_hook = bool(environ.get(WITHIN_HOOK))
+        if settings.hooks != HookSettings(timeout=settings.hooks.timeout) and not within_hook:
             from jwstwatch.telling.hooks import Hooks
 
             self._hooks = Hooks(settings.hooks, self._troubles, environ=environ, config=settings.path)

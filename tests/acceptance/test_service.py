@@ -219,6 +219,30 @@ def test_sighup_takes_a_good_configuration_and_refuses_a_bad_one(daemons: Daemon
     assert stop(process, timeout=SOON).code == 0
 
 
+def test_a_profile_that_is_put_to_rest_and_woken_runs_again(daemons: Daemons, world: World) -> None:
+    process = daemons.start()
+    settled(world)
+
+    def take(**values: Any) -> None:
+        # Another one, as a configuration in which nothing is enabled is refused.
+        world.configure({"watch": {"propID": 9001, **values}, "other": {"propID": 9001, "every": "1d"}})
+        before = daemons.log().count("was read again")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: daemons.log().count("was read again") > before, "it is read again")
+
+    take(every="1s")
+    settled(world, count=3)
+    take(every="1s", enabled=False)
+    wait_until(lambda: not world.run("status", "--json").json["running"], "what ran has ended")
+    resting = len(runs(world, "watch"))
+    assert world.run("status", "--json").json["profiles"][0]["next_run_at"] is None
+    time.sleep(2.5)
+    assert len(runs(world, "watch")) == resting
+    take(every="1s")
+    settled(world, count=resting + 2)
+    assert stop(process, timeout=SOON).code == 0
+
+
 def test_another_state_is_not_taken_in_flight(daemons: Daemons, world: World) -> None:
     process = daemons.start()
     settled(world)

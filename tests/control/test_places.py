@@ -45,3 +45,23 @@ def test_a_password_is_no_part_of_an_identity() -> None:
     plain = identity("postgresql://watch@db/state")
     assert identity("postgresql://watch:secret@db/state?sslmode=require") == plain
     assert identity("postgresql://watch@db/other") != plain
+
+
+def test_a_state_is_the_same_however_many_links_lead_to_it(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.db", tmp_path / "link.db"
+    link.symlink_to(real)
+    plain = identity(f"sqlite:///{real}")
+    assert identity(f"sqlite:///{link}") == identity(f"sqlite+pysqlite:///{link}?timeout=5") == plain
+    assert identity(f"sqlite:///{tmp_path / 'other.db'}") != plain
+    (tmp_path / "real.db.daemon.lock").write_text(json.dumps({"socket": "/somewhere/else.sock"}))
+    assert asking_places({}, f"sqlite:///{link}")[0] == Path("/somewhere/else.sock")
+
+
+def test_the_lock_file_is_looked_for_where_the_url_leads(tmp_path: Path) -> None:
+    from jwstwatch.store.engine import sqlite_url
+    from jwstwatch.store.locks import lock_path
+
+    state = tmp_path / "per%20c?" / "state.db"
+    state.parent.mkdir()
+    lock_path(state, "daemon").write_text(json.dumps({"socket": "/somewhere/else.sock"}))
+    assert asking_places({}, sqlite_url(state))[0] == Path("/somewhere/else.sock")

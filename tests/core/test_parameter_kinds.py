@@ -16,7 +16,7 @@ from jwstwatch.core.parameter_kinds import UNSET, Kind, ValueNotAllowedError
 from jwstwatch.core.parameter_scalars import Choice, File
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
 from jwstwatch.core.parameter_sizes import Rate, Size
-from jwstwatch.core.parameter_units import MinuteOfDay, read_duration
+from jwstwatch.core.parameter_units import Cron, MinuteOfDay, read_duration
 
 PRIVATE: list[Kind[Any]] = [WebAddress(), MessageAddresses(), TokenFile(), CommandLine()]
 KINDS: list[Kind[Any]] = [
@@ -249,3 +249,16 @@ def test_a_choice_is_one_of_its_words_in_any_case() -> None:
     assert kind.read("JSON") == "json"
     with pytest.raises(ValueNotAllowedError, match="one of text and json"):
         kind.read("xml")
+
+
+@pytest.mark.parametrize("text", ["0 0 30 2 *", "0 0 31 4,6,sep,11 *", "0 0 31 feb-feb *", "0 0 30-31 2 *"])
+def test_a_cron_that_never_comes_is_refused(text: str) -> None:
+    with pytest.raises(ValueNotAllowedError, match="no month that it names has such a day"):
+        Cron().read_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0 0 29 2 *", "0 0 30 2 mon", "0 0 31 4,5 *", "0 0 31 */2 *", "0 0 * 2 *", "0 0 1,31 2 *"]
+)
+def test_a_cron_that_comes_seldom_is_taken(text: str) -> None:
+    assert Cron().read_text(text) == text

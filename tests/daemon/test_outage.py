@@ -77,11 +77,11 @@ def test_the_pause_between_probes_grows_and_a_stop_ends_it() -> None:
     scene = Scene(*[False] * 50)
     pauses: list[float] = []
 
-    def wait(seconds: float) -> bool:
+    def rest(_over: threading.Event, seconds: float) -> bool:
         pauses.append(seconds)
         return len(pauses) == 9
 
-    scene.stop.wait = wait  # type: ignore[assignment,method-assign]
+    scene.outage._rest = rest  # type: ignore[method-assign]
     scene.outage._first_pause = 15.0
     scene.outage.suspect()
     limit = threading.Event()
@@ -90,6 +90,38 @@ def test_the_pause_between_probes_grows_and_a_stop_ends_it() -> None:
             break
         limit.wait(0.05)
     assert pauses == [15, 30, 60, 120, 240, 480, 900, 900, 900]
+
+
+def test_a_new_outage_has_a_watcher_of_its_own_and_the_former_one_is_gone() -> None:
+    scene = Scene(*[False] * 9)
+    scene.outage._first_pause = 1000.0
+    before = threading.active_count()
+    for _ in range(3):
+        scene.outage.suspect()
+        scene.outage.answered()
+    limit = threading.Event()
+    for _ in range(200):
+        if threading.active_count() <= before:
+            break
+        limit.wait(0.05)
+    assert threading.active_count() <= before
+    assert scene.told == ["down: status 503", "back"] * 3
+
+
+def test_a_probe_that_breaks_off_keeps_nobody_from_the_next() -> None:
+    scene = Scene(False, True)
+    probe, calls = scene.outage._probe, []
+
+    def breaking() -> Any:
+        calls.append(1)
+        if len(calls) == 2:
+            raise ZeroDivisionError
+        return probe()
+
+    scene.outage._probe = breaking
+    assert scene.outage.suspect() is True
+    assert scene.back.wait(PATIENCE)
+    assert len(calls) == 3
 
 
 def test_an_outage_does_not_end_before_everybody_was_told_of_it() -> None:

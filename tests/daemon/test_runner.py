@@ -199,3 +199,36 @@ def test_a_listener_of_everything_hears_runs_that_begin_later(stage: Stage) -> N
         assert event is not None
         heard.append((event["event"], event["profile"]))
     assert heard == [("ended", "a")]
+
+
+def test_a_run_asked_for_anew_follows_the_one_in_progress(stage: Stage) -> None:
+    stage.schedule("a")
+    stage.wait_for(1)
+    ticket, joined = stage.runner.ask("a", Trigger.MANUAL, Options(), anew=True)
+    assert joined is False
+    stage.end("a")
+    stage.wait_for(2)
+    assert stage.begun[1] is ticket
+
+
+def test_what_a_person_asked_for_is_kept_when_a_profile_is_put_to_rest(stage: Stage) -> None:
+    stage.schedule("a", "b", "c")
+    stage.wait_for(2)
+    stage.runner.ask("a", Trigger.MANUAL, Options(), anew=True)
+    stage.runner.forget(["a", "c"], scheduled_only=True)
+    assert stage.runner.waiting == ("a",)
+
+
+def test_a_machine_without_room_for_a_thread_loses_no_run(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", full)
+        stage.schedule("a")
+    assert stage.runner.waiting == ("a",)
+    assert stage.runner.running == ()
+    stage.runner.look_again()
+    stage.wait_for(1)

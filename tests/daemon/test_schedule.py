@@ -73,7 +73,7 @@ def test_a_cron_time_that_was_kept_is_not_due_again() -> None:
 
 
 def test_a_date_that_never_comes_is_never_due() -> None:
-    assert next_run(cron("0 0 31 2 *"), last_started_at=None, now=NOW) is None
+    assert next_run(Parameters(cron="0 0 31 2 *", every=None), last_started_at=None, now=NOW) is None
 
 
 def test_who_rests_or_runs_by_hand_is_never_due() -> None:

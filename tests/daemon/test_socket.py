@@ -19,6 +19,7 @@ from jwstwatch.control.client import RefusedError, ask, talk
 from jwstwatch.control.lines import BrokenLineError, read_lines
 from jwstwatch.control.places import identity
 from jwstwatch.core.model import Trigger
+from jwstwatch.daemon import listening
 from jwstwatch.daemon.answering import Answering
 from jwstwatch.daemon.listening import Client, Listener, choose_place
 from jwstwatch.daemon.runner import Runner, Ticket
@@ -156,17 +157,39 @@ class TestAnswers:
         )
         assert service.retried == [(["x.fits"], [])]
 
+    def test_a_retry_follows_the_run_that_has_tried_already(
+        self, service: Service, environ: dict[str, str]
+    ) -> None:
+        service.runner.ask("a", Trigger.SCHEDULE, Options())
+        answer = ask(STATE, environ, {"ask": "retry", "names": [], "profiles": []})
+        assert answer is not None
+        assert answer["accepted"][0]["joined"] is False
+        assert service.runner.waiting == ("a",)
+
+    def test_whoever_waits_for_a_run_that_is_taken_back_is_told(
+        self, service: Service, environ: dict[str, str]
+    ) -> None:
+        service.runner.ask("a", Trigger.SCHEDULE, Options())
+        request = {"ask": "run-now", "profiles": ["a"], "full": True, "follow": True}
+        with talk(STATE, environ, request) as conversation:
+            assert conversation is not None
+            service.runner.forget(["a"])
+            assert [event["event"] for event in conversation] == ["dropped"]
+
     def test_progress_tells_of_whatever_runs(self, service: Service, environ: dict[str, str]) -> None:
         with talk(STATE, environ, {"ask": "progress"}) as conversation:
             assert conversation is not None
             service.runner.ask("a", Trigger.SCHEDULE, Options())
-            assert next(iter(conversation))["event"] == "planned"
+            events = iter(conversation)
+            first = next(events)["event"]  # where the run was quicker than we, how far it is
+            assert (next(events)["event"] if first == "step" else first) == "planned"
 
     @pytest.mark.parametrize(
         ("request_", "message", "code"),
         [
             ({"ask": "run-now", "profiles": ["c"]}, "no profile 'c'", ExitCode.USAGE),
             ({"ask": "run-now", "profiles": "a"}, "must be a list", ExitCode.USAGE),
+            ({"ask": "run-now", "profiles": 5}, "must be a list", ExitCode.USAGE),
             ({"ask": "retry", "profiles": ["c"]}, "no profile 'c'", ExitCode.USAGE),
             ({"ask": "dance"}, "does not know 'dance'", ExitCode.USAGE),
             ({}, "does not know", ExitCode.USAGE),
@@ -203,6 +226,51 @@ class TestAnswers:
 
     def test_only_the_user_and_the_group_get_in(self, place: Path) -> None:
         assert stat.S_IMODE(place.stat().st_mode) == 0o660
+
+
+def test_one_who_keeps_every_place_leaves_the_others_theirs(
+    place: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users = iter([7] * 40)
+    monkeypatch.setattr(listening, "_credentials", lambda _peer: (next(users, 8), 1))
+    listener = Listener(place, lambda who, _: who.tell({"user": who.user}))
+    listener.start()
+    peers = []
+    try:
+        for _ in range(40):
+            peer = socket.socket(socket.AF_UNIX)
+            peer.connect(str(place))
+            peers.append(peer)
+        assert ask(STATE, environ, {"ask": "who"}) == {"user": 8}
+    finally:
+        for peer in peers:
+            peer.close()
+        listener.close()
+
+
+def test_a_moment_without_room_for_a_connection_does_not_end_the_answers(
+    place: Path, environ: dict[str, str]
+) -> None:
+    listener = Listener(place, lambda who, _: who.tell({"here": True}))
+    accept, calls = listener._server.accept, []
+
+    class Server:
+        def accept(self) -> Any:
+            calls.append(1)
+            if len(calls) == 1:
+                raise OSError(24, "Too many open files")
+            return accept()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(server, name)
+
+    server = listener._server
+    listener._server = Server()  # type: ignore[assignment]
+    listener.start()
+    try:
+        assert ask(STATE, environ, {"ask": "status"}, patience=PATIENCE) == {"here": True}
+    finally:
+        listener.close()
 
 
 def test_who_asks_is_the_kernels_word(place: Path) -> None:
