@@ -295,3 +295,12 @@ def test_a_bug_is_told_as_one_and_shows_its_traceback_only_when_asked(world: Wor
     assert "Traceback" in finish(world.start("run-now", "-v", program=("-c", broken))).err
     as_json = finish(world.start("run-now", "--json", program=("-c", broken)))
     assert as_json.json["error"]["kind"] == "bug"
+
+
+@pytest.mark.parametrize("words", [["status"], ["config", "check"], ["runs", "--json"]])
+def test_an_output_that_is_full_is_told_in_a_sentence(synced: World, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = finish(synced.start(*words, stdout=full))
+    assert ended.code == 7
+    assert "standard output cannot be written: No space left on device" in ended.err
+    assert "Traceback" not in ended.err

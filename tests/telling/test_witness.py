@@ -69,6 +69,19 @@ with open_store("sqlite:///{tmp_path}/state.db", upgrade=True) as store:
     assert second == "['jwstwatch.telling.trouble', 'jwstwatch.telling.witness']"
 
 
+def test_a_run_that_a_hook_began_calls_no_hooks(desk: Desk, tmp_path: Path) -> None:
+    command = script(tmp_path, _APPEND)
+    chosen = settings(hooks=HookSettings(after_run=command), path=tmp_path / "jwstwatch.yaml")
+    within = teller(chosen, desk.store, environ={**os.environ, "JWSTWATCH_EVENT": "after_run"})
+    within.run_ended(record())
+    within.close()
+    assert not (tmp_path / "told").exists()
+    outside = teller(chosen, desk.store)
+    outside.run_ended(record())
+    outside.close()
+    assert (tmp_path / "told").exists()
+
+
 def test_a_run_is_told_to_hooks_messages_and_the_heartbeat_before_its_end_returns(
     desk: Desk, tmp_path: Path
 ) -> None:
