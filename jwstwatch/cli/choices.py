@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jwstwatch.errors import UsageError
+from jwstwatch.errors import JwstwatchError, UsageError
 
 if TYPE_CHECKING:
     from jwstwatch.config import Settings
@@ -50,6 +50,11 @@ def document(choice: Choice) -> dict[str, object]:
         "state": choice.state.value,
         "size": choice.size,
     }
+
+
+def failure(error: JwstwatchError | None) -> dict[str, object]:
+    """Return what ended the command before its time, beside what it did until then."""
+    return {"error": {"kind": error.kind, "message": error.message, "hint": error.hint}} if error else {}
 
 
 def counted(count: int, noun: str) -> str:

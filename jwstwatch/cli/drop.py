@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import choices, output, session
 from jwstwatch.cli.choices import counted
-from jwstwatch.errors import ExitCode
+from jwstwatch.errors import ExitCode, StorageError
 
 if TYPE_CHECKING:
     from jwstwatch.store.choosing import Choice
@@ -40,16 +41,38 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.delete:
             _require_roots(chosen)
         dropped = {choice.file_id for choice in store.drops.drop(chosen, now=now)}
-        left = _delete(store, chosen, now) if arguments.delete else {}
+        deleted = _delete(store, chosen, now) if arguments.delete else _Deleted()
     if arguments.json:
-        documents = [_document(choice, left, delete=arguments.delete) for choice in chosen]
-        output.print_json({"dropped": len(dropped), "files": documents})
-        return ExitCode.DONE
-    for choice in chosen:
-        print(f"{choice.full}: {_told(choice, dropped, left, delete=arguments.delete)}")
-    if dropped:
-        print(f"{counted(len(dropped), 'file')} dropped; `jwstwatch undrop NAME` wants one again.")
-    return ExitCode.DONE
+        documents = [_document(choice, deleted.left, delete=arguments.delete) for choice in chosen]
+        document = {"dropped": len(dropped), "files": documents}
+        output.print_json(document | choices.failure(deleted.failure))
+    else:
+        for choice in chosen:
+            print(f"{choice.full}: {_told(choice, dropped, deleted.left, delete=arguments.delete)}")
+        if dropped:
+            print(f"{counted(len(dropped), 'file')} dropped; `jwstwatch undrop NAME` wants one again.")
+        if deleted.failure is not None:
+            output.complain(deleted.failure.message, hint=deleted.failure.hint)
+    return deleted.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Deleted:
+    """Copies that stay as others need them, those that should have gone and are left, and what refused."""
+
+    stay: Mapping[int, str] = field(default_factory=dict)
+    refused: Mapping[int, str] = field(default_factory=dict)
+    failure: StorageError | None = None
+
+    @property
+    def left(self) -> dict[int, str]:
+        return {**self.stay, **self.refused}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.failure is not None:
+            return self.failure.exit_code
+        return ExitCode.FILES_FAILED if self.refused else ExitCode.DONE
 
 
 def _require_roots(chosen: Sequence[Choice]) -> None:
@@ -58,21 +81,14 @@ def _require_roots(chosen: Sequence[Choice]) -> None:
     require_roots((choice.root, choice.identity) for choice in chosen if choice.has_copy)
 
 
-def _delete(store: Store, chosen: Sequence[Choice], now: datetime) -> dict[int, str]:
-    """Remove the copies, then forget them; returns why some were left."""
-    from jwstwatch.sync.removing import Remover
+def _delete(store: Store, chosen: Sequence[Choice], now: datetime) -> _Deleted:
+    """Remove the copies, then forget them."""
+    from jwstwatch.sync.removing import Removal
 
-    removers = {choice.root: Remover(choice.root) for choice in chosen}
+    removal = Removal()
     copies = [choice for choice in chosen if choice.has_copy]
-    left: dict[int, str] = {}
-    for choice in copies:
-        reason = removers[choice.root].remove(choice.path, size=choice.size)
-        if reason is not None:
-            left[choice.file_id] = reason
-    for remover in removers.values():
-        remover.sync()
-    store.drops.forget_copies([choice for choice in copies if choice.file_id not in left], now=now)
-    return left
+    stay = store.drops.remove_copies(copies, remove=removal, now=now)
+    return _Deleted(stay=stay, refused=removal.left, failure=removal.failure)
 
 
 def _document(choice: Choice, left: Mapping[int, str], *, delete: bool) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from jwstwatch.core.model import FileState
 from jwstwatch.errors import UsageError
 from jwstwatch.store import bulk, tables
 
+GROUP = 50
+"""Files that are removed while the state is held against other writers."""
+
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _SHOWN = 3
 """Names that are told, of many."""
@@ -27,7 +31,10 @@ _LOOKED_AT = 5000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """A file that was named: `path` is relative to `root`, whose marker holds `identity`; size in bytes."""
+    """A file that was named: `path` is relative to `root`, whose marker holds `identity`.
+
+    Size in bytes, SHA-256 and mtime (ns) are those of the copy when it was verified.
+    """
 
     file_id: int
     product_id: int
@@ -39,6 +46,8 @@ class Choice:
     state: FileState
     declined: bool
     size: int | None
+    sha256: str | None = None
+    modified_ns: int | None = None
 
     @property
     def full(self) -> Path:
@@ -103,6 +112,8 @@ def query_of_choices() -> Any:
             file.c.state,
             file.c.declined,
             file.c.size,
+            file.c.sha256,
+            file.c.modified_ns,
             product.c.name,
             product.c.uri,
             root.c.path.label("root"),
@@ -126,7 +137,44 @@ def choice_of(row: Any) -> Choice:
         state=FileState(row.state),
         declined=row.declined,
         size=row.size,
+        sha256=row.sha256,
+        modified_ns=row.modified_ns,
     )
+
+
+def at_same_place(
+    connection: Connection, chosen: Sequence[Choice], condition: Any
+) -> dict[int, list[Choice]]:
+    """Return, by file, the other records of the same file on disk for which the condition holds.
+
+    There are such where one output folder lies in another, or is reached by a link or a second mount.
+    """
+    folders: dict[Path, object] = {}
+    by_place: dict[object, list[Choice]] = {}
+    for names in bulk.chunks(dict.fromkeys(choice.name for choice in chosen)):
+        query = query_of_choices().where(tables.product.c.name.in_(names), condition)
+        for row in connection.execute(query.order_by(tables.root.c.path, tables.file.c.path)):
+            other = choice_of(row)
+            by_place.setdefault(_place(other, folders), []).append(other)
+    found = {}
+    for choice in chosen:
+        here = by_place.get(_place(choice, folders), []) if by_place else []
+        others = [other for other in here if other.file_id != choice.file_id]
+        if others:
+            found[choice.file_id] = others
+    return found
+
+
+def _place(choice: Choice, folders: dict[Path, object]) -> tuple[object, str]:
+    """Return what two paths have in common if they are one: the folder itself, whatever it is called."""
+    folder = choice.full.parent
+    if folder not in folders:
+        try:
+            status = folder.stat()
+            folders[folder] = (status.st_dev, status.st_ino)
+        except OSError:
+            folders[folder] = os.path.realpath(folder)
+    return folders[folder], choice.full.name
 
 
 def _unknown(connection: Connection, names: Sequence[str], profiles: Collection[str]) -> UsageError:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, and_, case, exists, or_, select, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.errors import BusyError
 from jwstwatch.store import bulk, events, tables
-from jwstwatch.store.choosing import Choice, choose
+from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choose
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
+from jwstwatch.store.profiles import ONE_OFF
+from jwstwatch.store.roots import has_copy
 from jwstwatch.store.runs import bury_dead
 from jwstwatch.store.transfers import in_transfer
 
 DROPPED = "dropped on purpose"
 WANTED_AGAIN = "wanted again"
+SINCE_UNDROPPED = "it was wanted again meanwhile"
 
 
 class Drops:
@@ -55,14 +58,28 @@ class Drops:
             _record(connection, changed, kind="dropped", detail=None, now=now)
         return changed
 
-    def forget_copies(self, removed: Sequence[Choice], *, now: datetime) -> None:
-        """Keep that the copies of dropped files were removed."""
-        file = tables.file
-        values = {"state": FileState.WANTED.value, "reason": DROPPED, **tables.NO_COPY}
-        with self._database.write() as connection:
-            by_id = {choice.file_id: choice for choice in removed}
-            changed = _change(connection, by_id, file.c.declined, values, now)
-            _record(connection, changed, kind="removed", detail="its copy was removed, as asked", now=now)
+    def remove_copies(
+        self,
+        chosen: Sequence[Choice],
+        *,
+        remove: Callable[[Sequence[Choice]], Collection[int]],
+        now: datetime,
+    ) -> dict[int, str]:
+        """Remove the copies of dropped files, then forget them; returns which have to stay, and why.
+
+        `remove` takes files from the disk and returns the ids of those that are not there any more. It is
+        called while nobody else can write the state, so that nobody takes up a copy that is about to go.
+        """
+        stay: dict[int, str] = {}
+        asked = {choice.file_id for choice in chosen}
+        for group in bulk.chunks(chosen, GROUP):
+            with self._database.write() as connection:
+                reasons = _reasons_to_stay(connection, group, asked)
+                free = {choice.file_id: choice for choice in group if choice.file_id not in reasons}
+                removed = {key: free[key] for key in remove(list(free.values()))}
+                _forget_copies(connection, removed, now)
+            stay |= reasons
+        return stay
 
     def undrop(self, chosen: Sequence[Choice], *, missing: Collection[int], now: datetime) -> list[Choice]:
         """Want dropped files again; returns those that were dropped. Of `missing` ones no copy is there."""
@@ -84,6 +101,33 @@ class Drops:
             changed += _change(connection, gone, file.c.declined, again | wanted, now)
             _record(connection, changed, kind="undropped", detail=None, now=now)
         return changed
+
+
+def _reasons_to_stay(connection: Connection, group: Sequence[Choice], asked: set[int]) -> dict[int, str]:
+    """Return which copies are not to be removed: others than those `asked` for are the same file on disk."""
+    file, want = tables.file, tables.want
+    ids = [choice.file_id for choice in group]
+    query = select(file.c.id).where(file.c.id.in_(ids), file.c.declined)
+    dropped = set(connection.execute(query).scalars())
+    reasons = {key: SINCE_UNDROPPED for key in ids if key not in dropped}
+    theirs = or_(has_copy(), and_(~file.c.declined, exists().where(want.c.file_id == file.c.id)))
+    for key, others in at_same_place(connection, group, theirs).items():
+        kept = [other for other in others if other.file_id not in asked]
+        if kept and key not in reasons:
+            owners = wanting(connection, [kept[0].file_id]).get(kept[0].file_id, [])
+            reasons[key] = f"the copy is also {_possessive(owners)} in {kept[0].root}"
+    return reasons
+
+
+def _possessive(profiles: Sequence[str]) -> str:
+    saved = [f"{name}'s" for name in profiles if not name.startswith(ONE_OFF)]
+    return " and ".join(saved) or ("a typed download's" if profiles else "known")
+
+
+def _forget_copies(connection: Connection, removed: dict[int, Choice], now: datetime) -> None:
+    values = {"state": FileState.WANTED.value, "reason": DROPPED, **tables.NO_COPY}
+    changed = _change(connection, removed, tables.file.c.declined, values, now)
+    _record(connection, changed, kind="removed", detail="its copy was removed, as asked", now=now)
 
 
 def _change(

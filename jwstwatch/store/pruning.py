@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, or_, select, true, update
 
+from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, events, tables
-from jwstwatch.store.choosing import Choice, choice_of, query_of_choices
+from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choice_of, query_of_choices
 from jwstwatch.store.drops import wanting
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import NO_PROPOSAL, mark_pages_due_for_files
 from jwstwatch.store.profiles import ONE_OFF
 from jwstwatch.store.roots import has_copy
-
-GROUP = 50
-"""Files that are removed while the state is held against other writers."""
 
 NOT_SELECTED = "no profile selects it any more"
 
@@ -30,6 +28,11 @@ class Candidate:
     file: Choice
     reason: str
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the archive has it no more, so that it could never be fetched again."""
+        return self.file.state is FileState.GONE
+
 
 class Pruning:
     """The copies that no profile of the configuration wants."""
@@ -37,26 +40,32 @@ class Pruning:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def candidates(self, configured: Collection[str]) -> list[Candidate]:
+    def candidates(self, configured: Collection[str], *, gone: bool = False) -> list[Candidate]:
         """Return the copies that none of the `configured` profiles wants, by path.
 
         That is: profiles selected them once, and all of those ceased to, or are not configured any more.
-        What a typed download brought, what was adopted and not wanted yet, and what was dropped stays.
+        What a typed download brought, what was adopted and not wanted yet, and what was dropped stays, also
+        where it is known in another output folder that leads to the same file on disk; and, without `gone`,
+        what the archive does not have any more.
         """
         file = tables.file
-        query = query_of_choices().where(_is_candidate(configured))
+        query = query_of_choices().where(_is_candidate(configured, gone=gone))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(tables.root.c.path, file.c.path)).all()
-            wanted = wanting(connection, [row.id for row in rows])
-        return [Candidate(file=choice_of(row), reason=_reason(wanted.get(row.id, []))) for row in rows]
+            found = [choice_of(row) for row in rows]
+            kept = at_same_place(connection, found, _stays(configured, gone=gone))
+            free = [choice for choice in found if choice.file_id not in kept]
+            wanted = wanting(connection, [choice.file_id for choice in free])
+        return [Candidate(file=choice, reason=_reason(wanted.get(choice.file_id, []))) for choice in free]
 
     def prune(
         self,
         candidates: Sequence[Candidate],
         configured: Collection[str],
         *,
-        remove: Callable[[Sequence[Candidate]], Collection[int]],
+        remove: Callable[[Sequence[Choice]], Collection[int]],
         now: datetime,
+        gone: bool = False,
     ) -> list[Candidate]:
         """Remove copies, then forget them; returns those that are gone.
 
@@ -64,40 +73,58 @@ class Pruning:
         called while nobody else can write the state, so that no run takes up a copy that is about to go; a
         kill leaves rows of files that are missing, which the next call forgets.
         """
-        gone: list[Candidate] = []
+        done: list[Candidate] = []
         for group in bulk.chunks(candidates, GROUP):
             with self._database.write() as connection:
                 by_id = {candidate.file.file_id: candidate for candidate in group}
                 query = select(tables.file.c.id).where(
-                    tables.file.c.id.in_(list(by_id)), _is_candidate(configured)
+                    tables.file.c.id.in_(list(by_id)), _is_candidate(configured, gone=gone)
                 )
-                still = [by_id[key] for key in connection.execute(query).scalars()]
+                still = [
+                    by_id[key].file for key in connection.execute(query.order_by(tables.file.c.id)).scalars()
+                ]
+                kept = at_same_place(connection, still, _stays(configured, gone=gone))
+                still = [choice for choice in still if choice.file_id not in kept]
                 removed = [by_id[key] for key in remove(still)]
                 _forget(connection, removed, now)
-            gone += removed
-        return gone
+            done += removed
+        return done
 
 
 def unselected(connection: Connection, configured: Collection[str]) -> tuple[int, int]:
     """Return number and bytes of the copies that may go."""
-    file = tables.file
-    query = select(func.count(), func.sum(file.c.size)).where(_is_candidate(configured))
+    file, other = tables.file, tables.file.alias()
+    query = select(func.count(), func.sum(file.c.size)).where(_is_candidate(configured, gone=False))
     files, size = connection.execute(query).one()
-    return int(files), int(size or 0)
+    twice = exists().where(other.c.product_id == file.c.product_id, other.c.id != file.c.id)
+    rows = connection.execute(query_of_choices().where(_is_candidate(configured, gone=False), twice)).all()
+    found = [choice_of(row) for row in rows]
+    kept = at_same_place(connection, found, _stays(configured, gone=False))
+    stay = [choice.size or 0 for choice in found if choice.file_id in kept]
+    return int(files) - len(stay), int(size or 0) - sum(stay)
 
 
-def _is_candidate(configured: Collection[str]) -> Any:
+def _stays(configured: Collection[str], *, gone: bool) -> Any:
+    """A record that keeps its file on disk, whatever other records say of it."""
+    return or_(_is_kept(configured), and_(has_copy(), ~_is_candidate(configured, gone=gone)))
+
+
+def _is_kept(configured: Collection[str]) -> Any:
+    file, want = tables.file, tables.want
+    somebody = or_(want.c.profile.in_(list(configured)), want.c.profile.startswith(ONE_OFF, autoescape=True))
+    return exists().where(want.c.file_id == file.c.id, somebody)
+
+
+def _is_candidate(configured: Collection[str], *, gone: bool) -> Any:
     file, want, intent, run = tables.file, tables.want, tables.intent, tables.run
     wanted = exists().where(want.c.file_id == file.c.id)
-    kept = wanted.where(
-        or_(want.c.profile.in_(list(configured)), want.c.profile.startswith(ONE_OFF, autoescape=True))
-    )
     busy = file.c.claimed_by.in_(select(run.c.id).where(run.c.outcome.is_(None)))
     return and_(
         has_copy(),
+        true() if gone else file.c.state != FileState.GONE.value,
         ~file.c.declined,
         or_(file.c.unselected, wanted),
-        ~kept,
+        ~_is_kept(configured),
         ~exists().where(intent.c.file_id == file.c.id),
         or_(file.c.claimed_by.is_(None), ~busy),
     )

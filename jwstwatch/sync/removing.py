@@ -1,20 +1,66 @@
-"""Take files away for good: only below their root, only plain files, never through a link."""
+"""Take files away for good: only as they were verified, only below their root, never through a link."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from jwstwatch.config.settings import Profile
 from jwstwatch.core.layout import thumbnail_name
+from jwstwatch.core.model import Outcome
 from jwstwatch.disk import markers
-from jwstwatch.errors import RootMissingError, UnsafePathError
+from jwstwatch.errors import RootMissingError, StorageError, UnsafePathError
 from jwstwatch.files import check_name, translate_storage_errors
+from jwstwatch.store.choosing import Choice
+from jwstwatch.store.store import Store
+from jwstwatch.sync.rules import query_digest
 
 _PICTURES = (".jpg", ".png")
+_BLOCK = 1 << 20
+_LOOKED_AT = 1000
+"""Runs since the last whole listing, at most."""
+CHANGED = "it was changed since it was verified"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What the state has of a copy: bytes, mtime (ns), SHA-256; None where it has nothing."""
+
+    size: int | None
+    modified_ns: int | None = None
+    sha256: str | None = None
+
+
+def unlisted(profiles: Mapping[str, Profile], store: Store) -> list[str]:
+    """Return the enabled profiles whose last listing was not whole, or not as they are configured now.
+
+    What they want is not known: the state has at most what they wanted by other rules.
+    """
+    return [
+        name
+        for name, profile in profiles.items()
+        if profile.parameters.enabled and not _is_listed(profile, store)
+    ]
+
+
+def _is_listed(profile: Profile, store: Store) -> bool:
+    memory = store.runs.memory(profile.name)
+    if memory is None or memory.completed_at is None or memory.query_digest != query_digest(profile):
+        return False
+    # A later run that ended amid its listing may have planned by rules that were taken back since.
+    later = [
+        run
+        for run in store.runs.history(profile=profile.name, limit=_LOOKED_AT)
+        if run.started_at > memory.completed_at
+    ]
+    unanswered = [run for run in later if run.outcome is Outcome.FAILED and run.counts.found is None]
+    return len(later) == len(unanswered) < _LOOKED_AT
 
 
 def require_roots(roots: Iterable[tuple[Path, str]]) -> None:
@@ -32,6 +78,41 @@ def _away(root: Path) -> RootMissingError:
     )
 
 
+class Removal:
+    """Takes chosen files from the disk until a folder refuses; `left` has why files are still there."""
+
+    def __init__(self) -> None:
+        self.left: dict[int, str] = {}
+        self.failure: StorageError | None = None
+        self._removers: dict[Path, Remover] = {}
+
+    def __call__(self, files: Sequence[Choice]) -> list[int]:
+        """Remove files; returns the ids of those that are not there any more."""
+        gone = []
+        for file in files:
+            reason = self._tried(file)
+            if reason is None:
+                gone.append(file.file_id)
+            else:
+                self.left[file.file_id] = reason
+        for remover in self._removers.values():
+            try:
+                remover.sync()
+            except StorageError as error:
+                self.failure = self.failure or error
+        return gone
+
+    def _tried(self, file: Choice) -> str | None:
+        if self.failure is None:
+            remover = self._removers.setdefault(file.root, Remover(file.root))
+            verified = Verified(size=file.size, modified_ns=file.modified_ns, sha256=file.sha256)
+            try:
+                return remover.remove(file.path, verified)
+            except StorageError as error:
+                self.failure = error
+        return self.failure.message
+
+
 class Remover:
     """Removes files below one root; what it did is durable once `sync` returns."""
 
@@ -39,15 +120,16 @@ class Remover:
         self._root = root
         self._touched: set[tuple[str, ...]] = set()
 
-    def remove(self, path: str, *, size: int | None) -> str | None:
+    def remove(self, path: str, verified: Verified) -> str | None:
         """Remove a copy with its thumbnail and its partials; returns why it was left, None where it is gone.
 
-        `size` are the bytes that it is known to have: another file than that one is not ours to remove.
+        Another file than the one that was verified is not ours to remove. Raises `StorageError`, which names
+        the folder, where the disk refuses.
         """
         *folders, name = path.split("/")
         try:
-            with translate_storage_errors(self._root), self._opened(folders) as handle:
-                reason = _remove_plain(handle, check_name(name), size)
+            with translate_storage_errors(self._root.joinpath(*folders)), self._opened(folders) as handle:
+                reason = _remove_plain(handle, check_name(name), verified)
                 if reason is None:
                     _remove_companions(handle, name)
                     self._touched.add(tuple(folders))
@@ -60,7 +142,12 @@ class Remover:
     def sync(self) -> None:
         """Make durable what was removed."""
         for folders in self._touched:
-            with translate_storage_errors(self._root), self._opened(folders) as handle:
+            gone = contextlib.suppress(FileNotFoundError, UnsafePathError)  # somebody else took it away
+            with (
+                gone,
+                translate_storage_errors(self._root.joinpath(*folders)),
+                self._opened(folders) as handle,
+            ):
                 _sync(handle)
         self._touched.clear()
 
@@ -99,7 +186,7 @@ def _step(part: str, handle: int, flags: int) -> int:
         raise
 
 
-def _remove_plain(handle: int, name: str, size: int | None) -> str | None:
+def _remove_plain(handle: int, name: str, verified: Verified) -> str | None:
     try:
         status = os.stat(name, dir_fd=handle, follow_symlinks=False)
     except FileNotFoundError:
@@ -108,10 +195,27 @@ def _remove_plain(handle: int, name: str, size: int | None) -> str | None:
         return "a link stands at its path"
     if not stat.S_ISREG(status.st_mode):
         return "no plain file stands at its path"
-    if size is not None and status.st_size != size:
-        return f"another file stands at its path ({status.st_size} bytes instead of {size})"
+    if verified.size is not None and status.st_size != verified.size:
+        return f"another file stands at its path ({status.st_size} bytes instead of {verified.size})"
+    same_time = status.st_mtime_ns == verified.modified_ns
+    if verified.sha256 is not None and not same_time and _sha256(handle, name) != verified.sha256:
+        return CHANGED
     os.unlink(name, dir_fd=handle)
     return None
+
+
+def _sha256(handle: int, name: str) -> str | None:
+    """Return the digest of a file, None where it cannot be read."""
+    digest = hashlib.sha256()
+    try:
+        # A pipe that took its place meanwhile would be waited for.
+        opened = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
+    except PermissionError:
+        return None
+    with open(opened, "rb", buffering=0) as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _remove_companions(handle: int, name: str) -> None:

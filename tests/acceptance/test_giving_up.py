@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -235,13 +237,128 @@ def test_nothing_is_pruned_in_a_folder_that_is_not_mounted_or_not_ours(synced: W
     (synced.root / raw[0]).write_bytes(b"mine")
     (synced.root / raw[1]).unlink()
     (synced.root / raw[1]).symlink_to(synced.configuration)
+    # Nor is what was edited, be it to the same length.
+    edited = (synced.root / raw[2]).read_bytes()[:-4] + b"EDIT"
+    (synced.root / raw[2]).write_bytes(edited)
     ended = synced.run("prune", "--unselected", "--yes", "--json")
-    assert ended.code == 0
-    assert len(ended.json["files"]) == 2
-    assert {file["path"] for file in ended.json["left"]} == {str(synced.root / path) for path in raw[:2]}
+    assert ended.code == 3
+    assert len(ended.json["files"]) == 1
+    assert {file["path"] for file in ended.json["left"]} == {str(synced.root / path) for path in raw[:3]}
+    assert (synced.root / raw[2]).read_bytes() == edited
+    ended = synced.run("prune", "--unselected", "--yes")
+    assert (ended.code, ended.err.count("was left")) == (3, 3)
     assert (synced.root / raw[0]).read_bytes() == b"mine"
     assert (synced.root / raw[1]).is_symlink()
     assert synced.configuration.exists()
+
+
+def test_nothing_is_pruned_by_what_a_former_configuration_selected(synced: World) -> None:
+    synced.configure(RATES)
+    synced.run_now()
+    everything = synced.files()
+    renamed = {"mirror": RATES["watch"]}
+    off = {"fresh": {"propID": 9001, "enabled": False}}
+    for profiles, unlisted in (({"watch": {"propID": 9001}}, "watch"), (renamed | off, "mirror")):
+        synced.configure(profiles)
+        assert_told(synced.run("prune", "--unselected", "--yes"), 2, unlisted, f"run-now {unlisted}`")
+        ended = synced.run("prune", "--unselected")
+        assert ended.code == 0
+        assert f"warning: what {unlisted} wants is not known" in ended.err
+        assert told(synced, "prune", "--unselected")["unlisted"] == [unlisted]
+    assert synced.files() == everything
+    synced.run_now("mirror")
+    answer = told(synced, "prune", "--unselected", "--yes")
+    assert (len(answer["files"]), answer["unlisted"]) == (4, [])
+    assert len(synced.files()) == 8
+
+
+def test_nothing_is_pruned_after_a_listing_that_broke_off_by_rules_that_were_taken_back(
+    synced: World, archive: ArchiveServer
+) -> None:
+    synced.run_now()
+    synced.configure(RATES)
+    archive.faults.add(Fault(kind=FaultKind.MAINTENANCE, times=None))
+    synced.run_now(code=4)
+    synced.configure({"watch": {"propID": 9001}})
+    # Nothing was heard, so nothing was planned.
+    assert told(synced, "prune", "--unselected", "--yes")["files"] == []
+    with contextlib.closing(sqlite3.connect(synced.state)) as connection, connection:
+        connection.execute("UPDATE run SET found = 3 WHERE outcome = 'failed'")
+    assert_told(synced.run("prune", "--unselected", "--yes"), 2, "watch", "run-now watch")
+    archive.faults.clear()
+    synced.run_now()
+    assert told(synced, "prune", "--unselected", "--yes")["files"] == []
+    assert len(synced.files()) == 12
+
+
+def test_after_a_restore_nothing_is_pruned_before_a_run(synced: World) -> None:
+    synced.configure(RATES)
+    synced.run_now()
+    assert synced.run("db", "backup", "before.db").code == 0
+    assert synced.run("db", "restore", "before.db").code == 0
+    assert_told(synced.run("prune", "--unselected", "--yes"), 2, "watch", "run-now watch")
+    assert len(synced.files()) == 12
+
+
+def test_a_file_of_two_folders_stays_while_one_s_profile_wants_it(world: World) -> None:
+    rates: dict[str, Any] = {"propID": 9001, "filetypes": ["_rate.fits"]}
+    inner = rates | {"outsubdir": "09001", "skip_propID2outsubdir": True}
+    world.configure({"outer": rates, "inner": inner})
+    assert [run["unchanged"] for run in world.run_now()] == [0, 4]
+    path = next(iter(sorted(world.files())))
+    ended = world.run("drop", name_of(path), "--profile", "inner", "--delete")
+    assert ended.code == 0
+    assert f"dropped, but its copy was left: the copy is also outer's in {world.root}" in ended.out
+    for profiles in ({"outer": rates}, {"inner": inner}):
+        world.configure(profiles)
+        assert told(world, "prune", "--unselected", "--yes")["files"] == []
+    assert len(world.files()) == 4
+
+
+def test_a_folder_that_refuses_is_named_and_what_was_done_before_is_told(synced: World) -> None:
+    synced.configure(RATES)
+    synced.run_now()
+    raw = sorted(str(synced.root / path) for path in synced.files() if path.endswith("_uncal.fits"))
+    refusing = ("-c", _REFUSES_AFTER_ONE)
+    ended = synced.run("prune", "--unselected", "--yes", "--json", program=refusing)
+    assert (ended.code, ended.json["error"]["kind"]) == (7, "storage")
+    assert str(Path(raw[1]).parent) in ended.json["error"]["message"]
+    assert [file["path"] for file in ended.json["files"]] == raw[:1]
+    assert [file["path"] for file in ended.json["left"]] == raw[1:]
+    assert [file["path"] for file in told(synced, "prune", "--unselected")["files"]] == raw[1:]
+    ended = synced.run("drop", *raw[1:3], "--delete", program=refusing)
+    assert ended.code == 7
+    assert f"{raw[1]}: dropped, and its copy removed" in ended.out
+    assert f"{raw[2]}: dropped, but its copy was left: {Path(raw[2]).parent} may not be" in ended.out
+    assert "jwstwatch: " + str(Path(raw[2]).parent) in ended.err
+    assert [Path(path).exists() for path in raw] == [False, False, True, True]
+    assert synced.run("db", "check").code == 0
+
+
+def test_a_dropped_copy_that_was_edited_is_left_and_told(synced: World) -> None:
+    path = synced.root / a_file(synced, "_rate.fits")
+    edited = path.read_bytes()[:-4] + b"EDIT"
+    path.write_bytes(edited)
+    ended = synced.run("drop", str(path), "--delete", "--json")
+    assert ended.code == 3
+    (file,) = ended.json["files"]
+    assert (file["deleted"], file["left"]) == (False, "it was changed since it was verified")
+    assert path.read_bytes() == edited
+
+
+_REFUSES_AFTER_ONE = """
+import errno, os, sys
+from jwstwatch.cli.main import main
+unlink, gone = os.unlink, []
+def refusing(name, **options):
+    if options.get("dir_fd") is not None:
+        if gone:
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        gone.append(name)
+    unlink(name, **options)
+os.unlink = refusing
+sys.exit(main(sys.argv[1:]))
+"""
 
 
 def test_a_prune_that_is_killed_is_finished_by_the_next_one(synced: World) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +15,8 @@ from jwstwatch.core.planning import NEWER_REVISION, NO_TOKEN, Action, DiskKind, 
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.errors import BusyError, ExitCode, UsageError
 from jwstwatch.store import tables
-from jwstwatch.store.drops import DROPPED, WANTED_AGAIN
+from jwstwatch.store.choosing import Choice
+from jwstwatch.store.drops import DROPPED, SINCE_UNDROPPED, WANTED_AGAIN
 from tests.store.desk import DAY, HOUR, NOW, OTHER, PROFILE, RATE, Desk, file_names, observation, row
 
 
@@ -145,10 +149,18 @@ def test_the_page_of_a_dropped_file_is_written_anew(desk: Desk) -> None:
 def test_a_removed_copy_is_forgotten_and_the_file_stays_dropped(desk: Desk) -> None:
     desk.fetch(RATE)
     chosen = desk.store.drops.choose([RATE])
-    desk.store.drops.forget_copies(chosen, now=NOW)  # of what was not dropped, nothing is forgotten
+    asked: list[str] = []
+
+    def remove(group: Sequence[Choice]) -> list[int]:
+        asked.extend(choice.name for choice in group)
+        return [choice.file_id for choice in group]
+
+    stay = desk.store.drops.remove_copies(chosen, remove=remove, now=NOW)  # it was not dropped
+    assert (stay, asked) == ({chosen[0].file_id: SINCE_UNDROPPED}, [])
     assert desk.file().state is FileState.PRESENT
     desk.store.drops.drop(chosen, now=NOW)
-    desk.store.drops.forget_copies(chosen, now=NOW)
+    assert desk.store.drops.remove_copies(chosen, remove=remove, now=NOW) == {}
+    assert asked == [RATE]
     file = desk.row_of(chosen[0].file_id)
     assert (file.state, file.declined, file.size, file.sha256, file.revision) == (
         "wanted",
@@ -175,6 +187,37 @@ def test_what_is_wanted_again_is_fetched_where_no_copy_is_there(desk: Desk) -> N
     assert (file.attempts, file.last_error, file.next_attempt_at) == (0, None, None)
     assert [claim.name for claim in desk.next_run().claim()] == [RATE]
     assert desk.kinds()[-2:] == ["dropped", "undropped"]
+
+
+def test_a_copy_that_is_another_profile_s_too_in_another_folder_is_left(desk: Desk, tmp_path: Path) -> None:
+    roots = [
+        desk.store.roots.add(
+            tmp_path / path, identity=f"00000000-0000-4000-8000-00000000001{number}", now=NOW
+        )
+        for number, path in enumerate(("real", "linked"))
+    ]
+    (tmp_path / "real" / "01345").mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / "real")
+    first, second = (
+        replace(desk.of(profile), root=root) for profile, root in zip(("a", "b"), roots, strict=True)
+    )
+    first.fetch(RATE)
+    second.fetch(RATE)
+
+    def remove(group: Sequence[Choice]) -> list[int]:
+        return [choice.file_id for choice in group]
+
+    (mine,) = desk.store.drops.choose([RATE], profiles=["a"])
+    desk.store.drops.drop([mine], now=NOW)
+    stay = desk.store.drops.remove_copies([mine], remove=remove, now=NOW)
+    assert stay == {mine.file_id: f"the copy is also b's in {tmp_path / 'linked'}"}
+    assert desk.row_of(mine.file_id).size == 1000
+    # Given up as well, but with a copy that was to stay: it stays.
+    both = desk.store.drops.choose([RATE])
+    desk.store.drops.drop(both, now=NOW)
+    assert desk.store.drops.remove_copies([mine], remove=remove, now=NOW) == stay
+    assert desk.store.drops.remove_copies(both, remove=remove, now=NOW) == {}
+    assert [row.size for row in desk.rows(tables.file)] == [None, None]
 
 
 def test_a_copy_that_stayed_counts_again(desk: Desk) -> None:

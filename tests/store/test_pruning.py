@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from jwstwatch.core.model import FileState, Outcome
 from jwstwatch.core.planning import DiskKind, OnDisk
 from jwstwatch.store import tables
+from jwstwatch.store.choosing import GROUP, Choice
 from jwstwatch.store.plans import Adopted, PlanRow
-from jwstwatch.store.pruning import GROUP, NOT_SELECTED, Candidate
+from jwstwatch.store.pruning import NOT_SELECTED
 from jwstwatch.store.runs import Counts
 from tests.store.desk import HOUR, NOW, OTHER, PROFILE, RATE, Desk, digest, file_names, row
 
@@ -23,9 +26,9 @@ class Disk:
         self.asked: list[list[str]] = []
         self.leave = leave
 
-    def __call__(self, group: Sequence[Candidate]) -> list[int]:
-        self.asked.append([candidate.file.name for candidate in group])
-        return [entry.file.file_id for entry in group if entry.file.name not in self.leave]
+    def __call__(self, group: Sequence[Choice]) -> list[int]:
+        self.asked.append([choice.name for choice in group])
+        return [choice.file_id for choice in group if choice.name not in self.leave]
 
 
 def candidates(desk: Desk, *configured: str) -> dict[str, str]:
@@ -166,7 +169,7 @@ def test_many_files_go_in_groups_and_a_kill_leaves_what_the_next_call_forgets(de
     unselect(desk, *names)
 
     class Killed(Disk):
-        def __call__(self, group: Sequence[Candidate]) -> list[int]:
+        def __call__(self, group: Sequence[Choice]) -> list[int]:
             done = super().__call__(group)
             if len(self.asked) == 2:
                 raise KeyboardInterrupt  # these files are gone, and nobody wrote it down
@@ -207,3 +210,102 @@ def test_nothing_of_an_ended_profile_is_left_behind_that_refers_to_a_removed_fil
     assert desk.rows(tables.file) == []
     # Its memory stays: should it come back, it goes on from its floor.
     assert desk.store.profiles.names() == [PROFILE]
+
+
+# -- one file on disk, known in two output folders
+
+
+def second_root(desk: Desk, path: Path, profile: str = OTHER) -> Desk:
+    """Return a desk of another profile, with another output folder."""
+    root = desk.store.roots.add(path, now=NOW)
+    return replace(desk.of(profile), root=root)
+
+
+@pytest.fixture
+def nested(desk: Desk, tmp_path: Path) -> tuple[Desk, Desk]:
+    """Two profiles; the second's output folder lies in the first's, and one file is in both."""
+    outer = second_root(desk, tmp_path / "outer", PROFILE + "-outer")
+    inner = second_root(desk, tmp_path / "outer" / "01345")
+    outer.fetch(RATE)
+    ids = inner.fetch(RATE)
+    inner.set_file(ids.values(), path=RATE)
+    return outer, inner
+
+
+def test_a_file_that_another_folder_s_profile_wants_stays_wherever_it_is_not_selected(
+    desk: Desk, nested: tuple[Desk, Desk]
+) -> None:
+    outer, inner = nested
+    for ended, kept in ((outer, inner), (inner, outer)):
+        assert candidates(desk, kept.profile) == {}, ended.profile
+        assert desk.store.reports.unselected([kept.profile]) == (0, 0)
+    # Where nobody wants it in either, it goes, and both records with it.
+    assert desk.store.reports.unselected([PROFILE]) == (2, 2000)
+    assert prune(desk, PROFILE) == [RATE, RATE]
+    assert desk.rows(tables.file) == []
+
+
+@pytest.mark.parametrize("why", ["typed", "dropped", "adopted"])
+def test_what_stays_for_another_reason_in_one_folder_stays_in_the_other(
+    desk: Desk, nested: tuple[Desk, Desk], why: str
+) -> None:
+    inner = nested[1]
+    (file_id,) = [row.id for row in desk.rows(tables.file) if row.root_id == inner.root.id]
+    with desk.store.database.write() as connection:
+        if why == "dropped":
+            connection.execute(update(tables.file).where(tables.file.c.id == file_id).values(declined=True))
+        elif why == "typed":
+            values = {"profile": "one-off:0123456789ab"}
+            connection.execute(update(tables.want).where(tables.want.c.file_id == file_id).values(values))
+        else:
+            connection.execute(delete(tables.want).where(tables.want.c.file_id == file_id))
+    assert candidates(desk, PROFILE) == {}
+    assert desk.store.reports.unselected([PROFILE]) == (0, 0)
+
+
+def test_a_file_that_is_wanted_by_way_of_a_linked_folder_stays(desk: Desk, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    (real / "01345").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(real)
+    (tmp_path / "data2").mkdir()
+    (tmp_path / "data2" / "01345").symlink_to(real / "01345")
+    first = second_root(desk, tmp_path / "data", "first")
+    first.fetch(RATE)
+    assert candidates(desk, PROFILE) == {RATE: "profile first is not in the configuration"}
+    third = second_root(desk, tmp_path / "data2", "third")
+    third.want(RATE)
+    assert candidates(desk, "third") == {}
+    assert candidates(desk, "first") == {}
+    # Elsewhere the same name is another file.
+    assert candidates(desk, PROFILE) == {RATE: "profile first is not in the configuration"}
+
+
+def test_what_another_folder_s_profile_began_to_want_meanwhile_is_not_removed(
+    desk: Desk, nested: tuple[Desk, Desk]
+) -> None:
+    found = desk.store.pruning.candidates([PROFILE])
+    assert len(found) == 2
+    disk = Disk()
+    gone = desk.store.pruning.prune(found, [PROFILE, nested[1].profile], remove=disk, now=NOW)
+    assert gone == []
+    assert disk.asked == [[]]
+
+
+# -- gone from the archive
+
+
+def test_what_the_archive_has_no_more_is_pruned_only_where_that_is_meant(desk: Desk) -> None:
+    names = file_names(2)
+    ids = desk.fetch(*names)
+    unselect(desk, *names)
+    found = desk.store.pruning.candidates([PROFILE])
+    desk.set_file([ids[names[0]]], state=FileState.GONE.value)
+    assert list(candidates(desk, PROFILE)) == [names[1]]
+    assert desk.store.reports.unselected([PROFILE]) == (1, 1000)
+    every = desk.store.pruning.candidates([PROFILE], gone=True)
+    assert {entry.file.name: entry.is_gone for entry in every} == {names[0]: True, names[1]: False}
+    # Also where it disappeared from the archive since it was looked at.
+    gone = desk.store.pruning.prune(found, [PROFILE], remove=Disk(), now=NOW)
+    assert [entry.file.name for entry in gone] == [names[1]]
+    gone = desk.store.pruning.prune(every, [PROFILE], remove=Disk(), now=NOW, gone=True)
+    assert [entry.file.name for entry in gone] == [names[0]]

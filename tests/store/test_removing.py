@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
+from jwstwatch.core.model import FileState
 from jwstwatch.disk import markers
 from jwstwatch.errors import ExitCode, RootMissingError
-from jwstwatch.sync.removing import Remover, require_roots
+from jwstwatch.store.choosing import Choice
+from jwstwatch.sync.removing import CHANGED, Removal, Remover, Verified, require_roots
 
 NAME = "jw01345001001_02101_00001_nrca1_rate.fits"
 JPG = "jw01345001001_02101_00001_nrca1_rate.jpg"
@@ -22,7 +27,7 @@ def put(path: Path, size: int = 10) -> Path:
 
 def remove(root: Path, path: str, size: int | None = 10) -> str | None:
     remover = Remover(root)
-    reason = remover.remove(path, size=size)
+    reason = remover.remove(path, Verified(size=size))
     remover.sync()
     return reason
 
@@ -122,10 +127,77 @@ def test_a_root_that_vanishes_meanwhile_is_not_taken_for_an_empty_one(tmp_path: 
     remover = Remover(root)
     root.rename(tmp_path / "away")
     with pytest.raises(RootMissingError):
-        remover.remove(f"01345/{NAME}", size=10)
+        remover.remove(f"01345/{NAME}", Verified(size=10))
 
 
 def test_a_file_in_the_place_of_a_folder_is_left(tmp_path: Path) -> None:
     put(tmp_path / "01345")
     assert remove(tmp_path, f"01345/{NAME}") == "01345 is no folder any more"
     assert left(tmp_path) == {"01345"}
+
+
+# -- as it was verified
+
+
+def verified(path: Path) -> Verified:
+    status = path.stat()
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Verified(size=status.st_size, modified_ns=status.st_mtime_ns, sha256=content)
+
+
+def test_a_file_that_was_edited_to_the_same_length_is_left(tmp_path: Path) -> None:
+    path = put(tmp_path / "01345" / NAME)
+    known = verified(path)
+    path.write_bytes(b"edited it.")
+    os.utime(path, ns=(0, 5_000_000_000))
+    assert Remover(tmp_path).remove(f"01345/{NAME}", known) == CHANGED
+    assert path.read_bytes() == b"edited it."
+
+
+def test_a_file_that_was_only_touched_goes(tmp_path: Path) -> None:
+    path = put(tmp_path / "01345" / NAME)
+    known = verified(path)
+    os.utime(path, ns=(0, 5_000_000_000))
+    assert Remover(tmp_path).remove(f"01345/{NAME}", known) is None
+    assert not path.exists()
+
+
+# -- a folder that refuses
+
+
+def choice(root: Path, number: int, path: str) -> Choice:
+    return Choice(
+        file_id=number,
+        product_id=number,
+        root=root,
+        identity="",
+        path=path,
+        name=path.rpartition("/")[2],
+        uri=f"mast:JWST/product/{number}",
+        state=FileState.PRESENT,
+        declined=False,
+        size=10,
+    )
+
+
+def test_what_was_removed_before_a_folder_refused_is_told_and_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [choice(tmp_path, number, f"{number:05}/{NAME}") for number in range(3)]
+    for file in files:
+        put(file.full)
+    unlink = os.unlink
+
+    def refusing(name: str, *, dir_fd: int) -> None:
+        if os.fstat(dir_fd).st_ino == files[1].full.parent.stat().st_ino:
+            raise PermissionError(errno.EACCES, "Permission denied", name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", refusing)
+    removal = Removal()
+    assert removal(files) == [0]
+    assert removal.failure is not None
+    assert removal.failure.message == f"{tmp_path / '00001'} may not be written by this user"
+    assert removal.left == dict.fromkeys((1, 2), removal.failure.message)
+    assert removal(files[2:]) == []
+    assert [file.full.exists() for file in files] == [False, True, True]
