@@ -82,8 +82,23 @@ def _refuse_target(state: Path, target: Path, *, force: bool) -> None:
         raise UsageError(f"there is no folder {target.parent}", hint="Make it first; is its disk mounted?")
     if target.resolve() == state.resolve():
         raise UsageError(f"{target} is the state itself", hint="Name another file.")
+    if any(_belongs_to(state.resolve(), place) for place in _places(target)):
+        raise UsageError(f"{target} is a file that the state needs", hint="Name another file.")
     if not force and (target.exists() or target.is_symlink()):
         raise UsageError(f"{target} exists already", hint="Name another file, or replace it with --force.")
+
+
+def _places(target: Path) -> tuple[Path, Path]:
+    """Where a name is, and where it leads to."""
+    return target.parent.resolve() / target.name, target.resolve()
+
+
+def _belongs_to(state: Path, place: Path) -> bool:
+    """Return whether a file is the state's log, the log's index, a journal or a lock."""
+    name = place.name
+    logs = tuple(f"{state.name}{end}" for end in ("-wal", "-shm", "-journal"))
+    is_lock = name.startswith(f"{state.name}.") and name.endswith(".lock")
+    return place.parent == state.parent and (is_lock or name.startswith(logs))
 
 
 # -- restore
@@ -201,10 +216,14 @@ def _state_file(settings: Settings, arguments: argparse.Namespace) -> Path:
         return path
     names = url.render_as_string(hide_password=True).replace(":***@", "@").partition("?")[0]
     where = f"postgresql://{names.partition('://')[2]}"
-    command = f"pg_dump --format=custom --file={arguments.file} {where}"
+    advice = f"Use: pg_dump --format=custom --file={arguments.file} {where}"
     if arguments.action == "restore":
-        command = f"pg_restore --clean --if-exists --dbname={where} {arguments.file}"
-    raise UsageError("a state in PostgreSQL is backed up with its own programs", hint=f"Use: {command}")
+        advice = (
+            "Stop the daemon first (`systemctl stop jwstwatch`). "
+            f"Use: pg_restore --clean --if-exists --dbname={where} {arguments.file} - "
+            "then `jwstwatch run-now --full` settles what changed since, and the daemon may start again."
+        )
+    raise UsageError("a state in PostgreSQL is backed up with its own programs", hint=advice)
 
 
 def _require_state(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from jwstwatch.config.values import absolute
 from jwstwatch.core.parameter_kinds import ValueNotAllowedError
@@ -87,15 +88,19 @@ def read_state_url(text: str, *, base: Path, environ: Mapping[str, str]) -> str:
                 "or postgresql://user@host/name"
             )
         return text
-    scheme, database, query = match[1], match[2] or "", match[3] or ""
+    scheme, database, query = match[1], unquote(match[2] or ""), match[3] or ""
     if not database or database == ":memory:" or database.startswith("file:"):
         raise ValueNotAllowedError("it must name a file: a state in memory forgets everything")
+    if not database.isprintable():
+        raise ValueNotAllowedError("it must not hold a control character")
     path = absolute(Path(database), base=base, environ=environ)
-    return f"{scheme}:///{path}{query}"
+    return f"{_sqlite_url(path, scheme=scheme)}{query}"
 
 
-def _sqlite_url(path: Path) -> str:
-    return f"sqlite:///{path}"
+def _sqlite_url(path: Path, *, scheme: str = "sqlite") -> str:
+    # Whoever reads the URL takes % for the beginning of an escape, and ? for the end of the path.
+    literal = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"{scheme}:///{literal}"
 
 
 def mask_password(url: str) -> str:

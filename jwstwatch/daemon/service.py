@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from jwstwatch.daemon.answering import Answering
 from jwstwatch.daemon.conducting import Conductor, surviving
 from jwstwatch.daemon.figures import Figures
 from jwstwatch.daemon.systemd import Watchdog
-from jwstwatch.errors import ConfigurationError, JwstwatchError
+from jwstwatch.errors import ConfigurationError, JwstwatchError, StateAwayError
 from jwstwatch.store.locks import exclusive
 from jwstwatch.store.news import News
 from jwstwatch.sync.keeping import Kept
@@ -75,14 +75,14 @@ class Service:
         Raises `BusyError` where another daemon serves this state.
         """
         note = {} if self._around.socket is None else {"socket": str(self._around.socket)}
-        with exclusive(self.store.database, "daemon", note=note):
+        with exclusive(self.store.database, "daemon", note=note) as holds:
             try:
                 with self._listening(), self._watched():
                     self._conductor.begin()
                     self._figures.follow(self.settings.metrics)
                     self._around.notifier.ready(self._headline())
                     try:
-                        self._wait()
+                        self._wait(holds)
                     finally:
                         self._around.notifier.stopping()
             finally:
@@ -105,7 +105,7 @@ class Service:
         self._figures.close()
         return ended and not any(thread.is_alive() for thread in closing)
 
-    def _wait(self) -> None:
+    def _wait(self, holds: Callable[[], bool]) -> None:
         course = time.time() - time.monotonic()
         chores = time.monotonic()
         headline = self._headline()
@@ -123,6 +123,11 @@ class Service:
                 self._around.notifier.status(headline)
             if time.monotonic() - chores >= MINUTE:
                 chores = time.monotonic()
+                if not holds():
+                    raise StateAwayError(
+                        "the daemon's lock on the state was lost with its connection",
+                        hint="Another daemon could begin, so this one ends; systemd starts it again.",
+                    )
                 self._do_chores()
 
     def _do_chores(self) -> None:

@@ -12,7 +12,14 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from jwstwatch.errors import BusyError, ConfigurationError, JwstwatchError, StateError, StorageError
+from jwstwatch.errors import (
+    BusyError,
+    ConfigurationError,
+    JwstwatchError,
+    StateAwayError,
+    StateError,
+    StorageError,
+)
 from jwstwatch.store.sqlite_files import connect_to_read, may_write, prepare_file, require_local
 
 BUSY_TIMEOUT = 60.0
@@ -91,6 +98,12 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def sqlite_url(path: Path) -> str:
+    """Return the URL of the SQLite state at `path`, whatever its name holds."""
+    literal = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{literal}"
+
+
 def sqlite_path(url: URL) -> Path | None:
     """Return the file of an SQLite state; None for memory and for PostgreSQL."""
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
@@ -115,6 +128,7 @@ def open_database(
     if path is not None and look:
         # A connection for each look: none is held while the file may be replaced by a backup.
         options["poolclass"] = NullPool
+        options.pop("max_overflow", None)
         if not may_write(path):
             options["creator"] = lambda: connect_to_read(path, timeout=busy_timeout)
     try:
@@ -131,9 +145,12 @@ def open_database(
 
 def _options(url: URL, busy_timeout: float) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": busy_timeout, "check_same_thread": False}}
+        connect: dict[str, Any] = {"timeout": busy_timeout, "check_same_thread": False}
+        return {"connect_args": connect, "max_overflow": -1} if url.database else {"connect_args": connect}
     wait = f"-c lock_timeout={int(busy_timeout * 1000)} -c timezone=UTC"
-    return {"connect_args": {"options": wait, "connect_timeout": 10}, "pool_pre_ping": True}
+    # As many as there are threads that ask: none of them is to wait for another that waits for a lock.
+    connect = {"options": wait, "connect_timeout": 10}
+    return {"connect_args": connect, "pool_pre_ping": True, "max_overflow": -1}
 
 
 def _prepare_sqlite(engine: Engine, busy_timeout: float, *, look: bool) -> None:
@@ -211,5 +228,6 @@ def _explain(said: str, where: str, *, operational: bool, is_file: bool) -> Exce
         return StateError(f"{where} is not a sound SQLite database: {said}", hint="Restore it from a backup.")
     if operational:
         hint = "Restore it from a backup, or set it aside." if is_file else "Is the database server up?"
-        return StateError(f"the state {where} cannot be used: {said}", hint=hint)
+        away = StateError if is_file else StateAwayError
+        return away(f"the state {where} cannot be used: {said}", hint=hint)
     return None

@@ -7,18 +7,21 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from jwstwatch import __version__
 from jwstwatch.errors import BusyError
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.engine import Database, sqlite_path, translate_database_errors
 from jwstwatch.store.liveness import own_mark
+from jwstwatch.store.sqlite_files import real_file
 
 _REPLACEMENT = "restore"
 
@@ -28,20 +31,27 @@ _GLANCE = 0.02
 
 
 @contextlib.contextmanager
-def exclusive(database: Database, purpose: str, *, note: Mapping[str, str] | None = None) -> Iterator[None]:
+def exclusive(
+    database: Database, purpose: str, *, note: Mapping[str, str] | None = None
+) -> Iterator[Callable[[], bool]]:
     """Hold the state's lock for `purpose` ("daemon", "migration"), or raise `BusyError` naming who has it.
 
+    Yields what tells whether it is held still: on a server it is lost with its connection.
     `note` is kept in an SQLite state's lock file, beside the process, for whoever looks there.
     """
     path = sqlite_path(database.engine.url)
     if path is not None:
         with _file_lock(lock_path(path, purpose), purpose, note or {}):
-            yield
+            yield _always
     elif database.is_sqlite:
-        yield  # a state in memory belongs to this process alone
+        yield _always  # a state in memory belongs to this process alone
     else:
-        with _advisory_lock(database, purpose):
-            yield
+        with _advisory_lock(database, purpose) as holds:
+            yield holds
+
+
+def _always() -> bool:
+    return True
 
 
 @contextlib.contextmanager
@@ -52,8 +62,9 @@ def exclusively(path: Path, purpose: str) -> Iterator[None]:
 
 
 def lock_path(state: Path, purpose: str) -> Path:
-    """Return the lock file of an SQLite state for `purpose`."""
-    return state.with_name(f"{state.name}.{purpose}.lock")
+    """Return the lock file of an SQLite state for `purpose`: beside the file itself, not a link to it."""
+    place = real_file(state)
+    return place.with_name(f"{place.name}.{purpose}.lock")
 
 
 @contextlib.contextmanager
@@ -62,11 +73,7 @@ def _file_lock(path: Path, purpose: str, note: Mapping[str, str]) -> Iterator[No
         handle = _open(path, os.O_RDWR)
     try:
         if not _take(handle):
-            who = _read_mark(handle)
-            raise BusyError(
-                f"another {purpose} works on this state: process {who.get('pid')} on {who.get('host')}",
-                hint="Stop it first, or give this one a state of its own.",
-            )
+            raise _refusal(purpose, _read_mark(handle))
         mark = own_mark()
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         content = {"pid": mark.pid, "host": mark.host, "since": since, "version": __version__, **note}
@@ -75,6 +82,14 @@ def _file_lock(path: Path, purpose: str, note: Mapping[str, str]) -> Iterator[No
         yield
     finally:
         os.close(handle)
+
+
+def _refusal(purpose: str, who: Mapping[str, object]) -> BusyError:
+    known = f": process {who['pid']} on {who['host']}" if {"pid", "host"} <= who.keys() else ""
+    return BusyError(
+        f"another {purpose} works on this state{known}",
+        hint="Stop it first, or give this one a state of its own.",
+    )
 
 
 def _open(path: Path, flags: int) -> int:
@@ -137,7 +152,10 @@ def holder(database: Database, purpose: str) -> dict[str, object]:
     nobody: dict[str, object] = {"running": False, "pid": None, "since": None, "version": None}
     path = sqlite_path(database.engine.url)
     if path is None:
-        return nobody if database.is_sqlite else nobody | {"running": _is_held(database, purpose)}
+        session = None if database.is_sqlite else _session_that_holds(database, purpose)
+        if session is None:
+            return nobody
+        return nobody | {"running": True, "pid": session.get("pid")}
     try:
         handle = os.open(lock_path(path, purpose), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -164,32 +182,48 @@ def _key(purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"jwstwatch {purpose}".encode()).digest()[:8], "big", signed=True)
 
 
-def _is_held(database: Database, purpose: str) -> bool:
-    """Ask PostgreSQL whether any session holds the advisory lock (its key is kept in two halves)."""
+def _session_that_holds(database: Database, purpose: str) -> dict[str, object] | None:
+    """Return the process whose session holds the advisory lock (empty where it has no name of ours), or None.
+
+    PostgreSQL keeps the lock's key in two halves.
+    """
     key = _key(purpose) & (2**64 - 1)
     query = text(
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid::bigint = :high "
+        "SELECT activity.application_name FROM pg_locks LEFT JOIN pg_stat_activity AS activity USING (pid) "
+        "WHERE locktype = 'advisory' AND granted AND classid::bigint = :high "
         "AND objid::bigint = :low AND objsubid = 1 "
         "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
     with database.read() as connection:
-        held = connection.execute(query, {"high": key >> 32, "low": key & 0xFFFFFFFF}).scalar_one()
-    return bool(held)
+        row = connection.execute(query, {"high": key >> 32, "low": key & 0xFFFFFFFF}).first()
+    if row is None:
+        return None
+    named = re.fullmatch(r"jwstwatch (\d+)@(.+)", row[0] or "")
+    return {"pid": int(named[1]), "host": named[2]} if named else {}
 
 
 @contextlib.contextmanager
-def _advisory_lock(database: Database, purpose: str) -> Iterator[None]:
-    key = _key(purpose)
+def _advisory_lock(database: Database, purpose: str) -> Iterator[Callable[[], bool]]:
+    key, mark = _key(purpose), own_mark()
     with (
         translate_database_errors(database.engine.url),
         database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection,
     ):
+        # Before the lock, for whoever is refused right after; every user of the server may read it.
+        name = {"name": f"jwstwatch {mark.pid}@{mark.host}"}
+        connection.execute(text("SELECT set_config('application_name', :name, false)"), name)
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
-            raise BusyError(
-                f"another {purpose} works on this state",
-                hint="Stop it first, or give this one a state of its own.",
-            )
+            raise _refusal(purpose, _session_that_holds(database, purpose) or {})
+        session = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+
+        def holds() -> bool:
+            try:
+                return bool(connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == session)
+            except SQLAlchemyError:
+                return False
+
         try:
-            yield
+            yield holds
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+            with contextlib.suppress(SQLAlchemyError):  # lost with its session
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -14,16 +15,19 @@ from sqlalchemy import update
 
 from jwstwatch.core.model import Outcome
 from jwstwatch.errors import BusyError, StateError
-from jwstwatch.files import durable_replace, sync_folder, temporary_name, translate_storage_errors
+from jwstwatch.files import durable_replace, locked, sync_folder, temporary_name, translate_storage_errors
 from jwstwatch.store import tables
 from jwstwatch.store.backups import check_sound, copy_state, give_away
-from jwstwatch.store.engine import BUSY_TIMEOUT, Database, translate_sqlite_errors
+from jwstwatch.store.engine import Database, translate_sqlite_errors
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
 from jwstwatch.store.locks import exclusively, replacing
 from jwstwatch.store.runs import SILENCE, release_claims
 from jwstwatch.store.sqlite_files import connect_to_read, log_of, memory_of
 
 _STOP_IT = "Stop it (`systemctl stop jwstwatch`), restore, and start it again."
+_PATIENCE = 5.0
+"""Seconds to wait for somebody who is just reading; a longer look is told."""
+
 _RESTORED = "the state was restored from a backup that was made while this run went on"
 
 
@@ -49,9 +53,10 @@ def _refuse_while_running(path: Path, *, now: datetime) -> None:
     query = "SELECT profile, host, pid, process_start, heartbeat_at FROM run WHERE outcome IS NULL"
     try:
         # Not even its log may change: of a damaged state it may be what is left.
-        with contextlib.closing(connect_to_read(path, timeout=BUSY_TIMEOUT)) as connection:
+        with contextlib.closing(connect_to_read(path, timeout=_PATIENCE)) as connection:
             rows = connection.execute(query).fetchall()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        _refuse_if_busy(error, path)
         return
     for profile, host, pid, start, heartbeat in rows:
         heard_at = datetime.fromisoformat(heartbeat).replace(tzinfo=UTC)
@@ -109,10 +114,12 @@ def _set_aside(path: Path, now: datetime) -> Path:
     """Keep the former state under another name, with nothing left of it that could pass for the new one's."""
     kept = _free_name(path, now)
     if _is_sound(path):
+        _fold_log(path)  # first: where somebody is in the way, nothing is to be copied in vain
         copy_state(path, kept, owner=path)
     else:
         _copy_as_it_is(path, kept)
-    _fold_log(path)
+        with contextlib.suppress(BusyError):  # whoever reads what is damaged may read on
+            _fold_log(path)
     for left in (log_of(path), memory_of(path)):
         left.unlink(missing_ok=True)
     sync_folder(path.parent)
@@ -121,11 +128,27 @@ def _set_aside(path: Path, now: datetime) -> Path:
 
 def _is_sound(path: Path) -> bool:
     try:
-        with contextlib.closing(connect_to_read(path, timeout=BUSY_TIMEOUT)) as connection:
+        with contextlib.closing(connect_to_read(path, timeout=_PATIENCE)) as connection:
             check_sound(connection, path)
-    except (sqlite3.DatabaseError, StateError):
+    except StateError:
+        return False
+    except sqlite3.DatabaseError as error:
+        _refuse_if_busy(error, path)
         return False
     return True
+
+
+def _refuse_if_busy(error: sqlite3.DatabaseError, path: Path) -> None:
+    # The upper bits say why it is busy.
+    if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF == sqlite3.SQLITE_BUSY:
+        raise _in_the_way(path) from error
+
+
+def _in_the_way(path: Path) -> BusyError:
+    return BusyError(
+        f"another process reads the state {path}",
+        hint=f"`fuser {path}` shows which; wait for it to end, or end it. Then restore.",
+    )
 
 
 def _free_name(path: Path, now: datetime) -> Path:
@@ -161,12 +184,34 @@ def _open_for_us(path: str, flags: int) -> int:
 def _fold_log(path: Path) -> None:
     """Bring what is in the log into the database itself, so that a kill now leaves nothing out."""
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)) as former:
+        with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)) as former:
             busy = former.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
+        _refuse_if_busy(error, path)
         return  # damaged, and kept as it is
     if busy:
-        raise BusyError(f"another process reads the state {path}", hint="Wait for it to end, then restore.")
+        raise _in_the_way(path)
+
+
+def sweep(path: Path) -> None:
+    """Remove the unfinished copies of the state at `path` that killed tries left beside it."""
+    unfinished = re.compile(
+        rf"\.{re.escape(path.name)}\.(\w+\.)?\d{{8}}T\d{{6}}Z(-\d+)?\.bak(-wal)?\.tmp(-journal|-wal|-shm)?"
+    )
+    with translate_storage_errors(path.parent):
+        for left in path.parent.iterdir():
+            if unfinished.fullmatch(left.name) and not _is_being_written(left):
+                left.unlink(missing_ok=True)
+
+
+def _is_being_written(left: Path) -> bool:
+    """Return whether somebody holds an unfinished copy, as `copy_state` does."""
+    copy = left.with_name(left.name.rpartition(".tmp")[0] + ".tmp")
+    try:
+        with locked(copy, wait=False) as free:
+            return not free
+    except FileNotFoundError:
+        return False
 
 
 def prepare(source: Path, path: Path) -> Path:

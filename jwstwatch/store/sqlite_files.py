@@ -21,6 +21,11 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 
+def real_file(path: Path) -> Path:
+    """Return the database itself where `path` leads through links: beside it lie its log and its locks."""
+    return Path(os.path.realpath(path))
+
+
 def log_of(path: Path) -> Path:
     """Return the write-ahead log that belongs to a database."""
     return path.with_name(f"{path.name}-wal")
@@ -80,7 +85,7 @@ def connect_to_read(path: Path, *, timeout: float) -> sqlite3.Connection:
 
 def require_local(path: Path, *, allowed: bool) -> None:
     """Raise `StateError` for an SQLite file on a network file system, unless that is `allowed`."""
-    kind = file_system_of(path.parent)
+    kind = file_system_of(real_file(path).parent)
     if kind in _NETWORK_FILE_SYSTEMS and not allowed:
         raise StateError(
             f"the state {path} lies on a network file system ({kind}), where SQLite loses data",

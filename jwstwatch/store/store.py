@@ -77,19 +77,37 @@ def open_store(
 
 def open_to_look(url: str, *, allow_network_state: bool = False) -> Store:
     """Open the state at `url` for somebody who only looks: to them a state never used is an empty one."""
-    from jwstwatch.store import migrate, tables
+    from jwstwatch.store import migrate
     from jwstwatch.store.engine import parse_url, sqlite_path
     from jwstwatch.store.sqlite_files import is_there
 
     path = sqlite_path(parse_url(url))
     if path is not None and not is_there(path):
-        empty = open_database("sqlite://")
-        tables.metadata.create_all(empty.engine)
-        return Store(empty)
+        return _empty()
     database = open_database(url, allow_network_state=allow_network_state, look=True)
     try:
+        if path is None and _was_never_used(database):
+            database.close()
+            return _empty()
         migrate.require_current(database)
     except BaseException:
         database.close()
         raise
+    return Store(database)
+
+
+def _was_never_used(database: Database) -> bool:
+    """Return whether a PostgreSQL database holds nothing of ours yet."""
+    from sqlalchemy import text
+
+    query = "SELECT to_regclass('alembic_version') IS NULL AND to_regclass('run') IS NULL"
+    with database.read() as connection:
+        return bool(connection.execute(text(query)).scalar_one())
+
+
+def _empty() -> Store:
+    from jwstwatch.store import tables
+
+    database = open_database("sqlite://")
+    tables.metadata.create_all(database.engine)
     return Store(database)

@@ -12,7 +12,7 @@ from jwstwatch.errors import StateError, UsageError
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.store import migrate, restoring
 from jwstwatch.store.backups import Summary, summarise
-from jwstwatch.store.engine import Database, open_database
+from jwstwatch.store.engine import Database, open_database, sqlite_url
 from jwstwatch.store.roots import Copy, Loss, RootRecord
 from jwstwatch.store.sqlite_files import require_local
 from jwstwatch.store.store import Store
@@ -41,7 +41,7 @@ def restore(path: Path, source: Path, *, now: datetime, allow_network_state: boo
     Raises `BusyError` while anybody works with the state, `StateError` for a backup that is damaged, newer
     than this program or none. Until all is prepared nothing is changed; then it is one step.
     """
-    named, path, source = path, path.resolve(), source.resolve()
+    path, source = path.resolve(), source.resolve()
     if source == path:
         raise UsageError(f"{source} is the state itself", hint="Name a backup of it.")
     require_local(path, allowed=allow_network_state)
@@ -52,7 +52,8 @@ def restore(path: Path, source: Path, *, now: datetime, allow_network_state: boo
     migrate.require_known(backup.schema, str(source))
     with translate_storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with restoring.alone_with(named, now=now):
+    with restoring.alone_with(path, now=now):
+        restoring.sweep(path)
         prepared = restoring.prepare(source, path)
         try:
             runs_closed, changed, away = _prepare(prepared, now=now)
@@ -64,7 +65,7 @@ def restore(path: Path, source: Path, *, now: datetime, allow_network_state: boo
 
 
 def _prepare(prepared: Path, *, now: datetime) -> tuple[int, int, tuple[Path, ...]]:
-    database = open_database(f"sqlite:///{prepared}", allow_network_state=True)
+    database = open_database(sqlite_url(prepared), allow_network_state=True)
     try:
         migrate.apply(database)
         closed = restoring.settle(database, now=now)

@@ -217,6 +217,16 @@ def test_a_backup_overwrites_nothing_unless_it_is_told_to(synced: World, backup:
         assert words in ended.err
 
 
+def test_a_backup_never_takes_the_place_of_the_state_s_own_log(synced: World, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(synced.state)
+    target = synced.state.with_name(f"{synced.state.name}-wal")
+    ended = synced.run("db", "backup", str(target), "--force", environment={"JWSTWATCH_STATE": str(link)})
+    assert ended.code == 2
+    assert "is a file that the state needs" in ended.err
+    assert not target.exists()
+
+
 def test_there_is_nothing_to_back_up_or_to_check_before_the_first_run(world: World, backup: Path) -> None:
     for words in (["backup", str(backup)], ["check"]):
         backup.parent.mkdir(exist_ok=True)
@@ -245,6 +255,8 @@ def test_a_state_in_postgresql_has_programs_of_its_own(world: World, action: str
     ended = world.run("db", action, "x.db", environment=state)
     assert ended.code == 2
     assert program in ended.err
+    assert ("systemctl stop jwstwatch" in ended.err) is (action == "restore")
+    assert ("jwstwatch run-now --full" in ended.err) is (action == "restore")
     assert "postgresql://team@db.example/jwst" in ended.err
     assert "s3cret" not in ended.err
 

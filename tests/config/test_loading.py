@@ -189,6 +189,9 @@ def test_folders_of_a_file_are_relative_to_it(desk: Desk) -> None:
         ("sqlite:////var/lib/state.db", "sqlite:////var/lib/state.db"),
         ("sqlite:///state.db?timeout=5", "sqlite:///{folder}/state.db?timeout=5"),
         ("postgresql+psycopg://u:p@host/name", "postgresql+psycopg://u:p@host/name"),
+        # A path is what it says, in a URL %20 is a blank.
+        ("/a/per%20c/50%.db", "sqlite:////a/per%2520c/50%25.db"),
+        ("sqlite:////a/per%20c/50%25.db", "sqlite:////a/per c/50%25.db"),
     ],
 )
 def test_the_state_is_a_path_or_a_url(desk: Desk, written: str, url: str) -> None:
@@ -196,7 +199,27 @@ def test_the_state_is_a_path_or_a_url(desk: Desk, written: str, url: str) -> Non
     assert desk.load().state_url == url.format(folder=desk.folder)
 
 
-@pytest.mark.parametrize("text", ["sqlite://", "sqlite:///:memory:", "://x", "a?b", "db/", "[a]", "SQL://x"])
+def test_the_folder_of_a_configuration_is_taken_literally_too(desk: Desk) -> None:
+    for written in ("st.db", "sqlite:///st.db"):
+        desk.write(f"state: {written}\n", "per%20c?/jwstwatch.yaml")
+        url = desk.load("per%20c?/jwstwatch.yaml").state_url
+        assert url == f"sqlite:///{desk.folder}/per%2520c%3F/st.db"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///%3Amemory%3A",
+        "sqlite:////a/%00b",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "://x",
+        "a?b",
+        "db/",
+        "[a]",
+        "SQL://x",
+    ],
+)
 def test_what_is_no_state_is_refused(desk: Desk, text: str) -> None:
     (problem,) = desk.problems(f"state: {text!r}\n" if text != "[a]" else "state: [a]")
     assert problem.startswith("jwstwatch.yaml:1: state: ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -329,6 +330,113 @@ def test_nothing_is_restored_while_anybody_works_with_the_state(lived: Path, tmp
     assert look(lived, "SELECT count(*) FROM run") == [(3,)]
     assert len(before)
     assert names(lived.parent) == {"state.db"}
+
+
+@contextlib.contextmanager
+def long_look(path: Path) -> Iterator[None]:
+    """Somebody's own program that holds a look at the state, which has something in its log since."""
+    with (
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader,
+        contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM file").fetchone()
+        writer.execute("UPDATE run SET pages = 77")
+        yield
+
+
+def test_somebody_who_reads_is_found_out_soon_and_nothing_is_left_of_the_try(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = backup(lived, tmp_path)
+    copied: list[Path] = []
+    assert restoring._PATIENCE <= 10
+    monkeypatch.setattr(restoring, "_PATIENCE", 0.05)
+    real = restoring.copy_state
+
+    def copy_and_tell(source: Path, target: Path, *, owner: Path) -> None:
+        copied.append(source)
+        real(source, target, owner=owner)
+
+    monkeypatch.setattr(restoring, "copy_state", copy_and_tell)
+    with long_look(lived):
+        for _ in range(2):
+            with pytest.raises(BusyError, match="another process reads the state") as caught:
+                restore(lived, copy, now=NOW)
+            assert "fuser" in caught.value.hint
+        assert names(lived.parent) == {"state.db", "state.db-wal", "state.db-shm"}
+    assert copied == [copy, copy]  # the state itself was not copied in vain
+    done = restore(lived, copy, now=NOW)
+    assert done.kept is not None
+    assert look(done.kept, "SELECT DISTINCT pages FROM run") == [(77,)]
+
+
+def test_a_damaged_state_that_somebody_reads_is_replaced_all_the_same(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = backup(lived, tmp_path)
+    monkeypatch.setattr(restoring, "_PATIENCE", 0.05)
+    monkeypatch.setattr(restoring, "_is_sound", lambda path: False)
+    with long_look(lived):
+        done = restore(lived, copy, now=NOW)
+    assert done.kept is not None
+    assert look(done.kept, "SELECT DISTINCT pages FROM run") == [(77,)]
+    assert look(lived, "SELECT DISTINCT pages FROM run") == [(0,)]
+
+
+def test_a_state_that_is_locked_is_not_taken_for_a_damaged_one(
+    lived: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = backup(lived, tmp_path)
+    monkeypatch.setattr(restoring, "_PATIENCE", 0.05)
+    with contextlib.closing(sqlite3.connect(lived, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("UPDATE run SET pages = 77")
+        with pytest.raises(BusyError):
+            restore(lived, copy, now=NOW)
+        assert not [name for name in names(lived.parent) if "bak" in name]
+
+
+def test_what_killed_tries_left_beside_the_state_is_swept(lived: Path, tmp_path: Path) -> None:
+    copy = backup(lived, tmp_path)
+    begun = ".state.db.20260201T120000Z"
+    gone = [f"{begun}.bak.tmp", f"{begun}.bak.tmp-journal", f"{begun}-2.bak-wal.tmp"]
+    gone.append(f".state.db.{NEWEST}.20260201T120000Z.bak.tmp")
+    held, others = f"{begun}-3.bak.tmp", {".state.db.mine.bak.tmp", ".other.db.20260201T120000Z.bak.tmp"}
+    for name in (*gone, held, *others):
+        (lived.parent / name).write_bytes(b"half")
+    with open(lived.parent / held, "rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        done = restore(lived, copy, now=NOW)
+    assert done.kept is not None
+    assert names(lived.parent) == {"state.db", done.kept.name, held, *others}
+
+
+@pytest.mark.parametrize("spelling", ["link", "real"])
+def test_nothing_is_restored_under_a_daemon_whatever_it_calls_the_state(
+    lived: Path, tmp_path: Path, spelling: str
+) -> None:
+    copy = backup(lived, tmp_path)
+    link = tmp_path / "link.db"
+    link.symlink_to(lived)
+    daemons, other = (link, lived) if spelling == "link" else (lived, link)
+    with opened(daemons), pytest.raises(BusyError, match="another process works with"):
+        restore(other, copy, now=NOW)
+    with opened(daemons) as store, exclusive(store.database, "daemon"):
+        store.database.kept.close()
+        with pytest.raises(BusyError, match=f"a daemon works with .*process {os.getpid()}"):
+            restore(other, copy, now=NOW)
+    restore(other, copy, now=NOW)
+
+
+def test_a_state_in_a_folder_with_an_odd_name_is_restored_there(lived: Path, tmp_path: Path) -> None:
+    copy = backup(lived, tmp_path)
+    for name in ("per%20c", "we?ird"):
+        path = tmp_path / name / "state.db"
+        restore(path, copy, now=NOW)
+        assert names(path.parent) == {"state.db"}
+        assert look(path, "SELECT count(*) FROM run") == [(2,)]
+    assert names(tmp_path) == {"state", "backup.db", "per%20c", "we?ird"}
 
 
 def test_a_run_of_another_host_keeps_a_backup_away_as_long_as_it_is_heard_of(

@@ -17,9 +17,17 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from jwstwatch.core.model import Trigger
-from jwstwatch.errors import BusyError, ConfigurationError, ExitCode, JwstwatchError, StateError, StorageError
+from jwstwatch.errors import (
+    BusyError,
+    ConfigurationError,
+    ExitCode,
+    JwstwatchError,
+    StateAwayError,
+    StateError,
+    StorageError,
+)
 from jwstwatch.store import sqlite_files, tables
-from jwstwatch.store.engine import Database, open_database, parse_url
+from jwstwatch.store.engine import Database, open_database, parse_url, sqlite_path, sqlite_url
 from jwstwatch.store.store import open_store
 from tests.store.conftest import POSTGRES, SQLITE
 from tests.store.desk import NOW, PROFILE
@@ -278,6 +286,34 @@ def test_a_network_file_system_is_refused_unless_it_is_allowed(
         store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW)
 
 
+def test_a_link_to_a_network_file_system_is_refused_and_one_from_there_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away, here = tmp_path / "away", tmp_path / "here"
+    away.mkdir()
+    here.mkdir()
+    monkeypatch.setattr(sqlite_files, "file_system_of", lambda folder: "nfs" if folder == away else "ext4")
+    (here / "state.db").symlink_to(away / "state.db")
+    with pytest.raises(StateError, match=r"network file system \(nfs\)"):
+        open_store(f"sqlite:///{here / 'state.db'}", upgrade=True)
+    assert list(away.iterdir()) == []
+    (away / "other.db").symlink_to(here / "other.db")
+    with open_store(f"sqlite:///{away / 'other.db'}", upgrade=True):
+        pass
+    assert (here / "other.db").is_file()
+    assert [each.name for each in away.iterdir()] == ["other.db"]  # its log and locks are with the file
+
+
+@pytest.mark.parametrize("name", ["per%20c", "we?ird", "ha#sh", "a@b:c", "sp ace", "50%", "dö"])
+def test_the_url_of_a_path_means_that_path_whatever_it_is_called(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name / "state.db"
+    assert sqlite_path(parse_url(sqlite_url(path))) == path
+    with open_store(sqlite_url(path), upgrade=True):
+        pass
+    assert path.is_file()
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
 MOUNTS = """\
 22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 30 22 0:40 / /mnt/team rw - nfs4 server:/team rw
@@ -333,7 +369,9 @@ def test_a_password_is_in_no_message(text: str) -> None:
         open_store(text, upgrade=True)
     error: BaseException | None = caught.value
     assert SECRET not in f"{caught.value.message} {caught.value.hint}"
-    assert caught.value.exit_code is ExitCode.USAGE
+    # A server that does not answer may do so later.
+    away = isinstance(caught.value, StateAwayError)
+    assert caught.value.exit_code is (ExitCode.STORAGE if away else ExitCode.USAGE)
     while error is not None:  # what -v would print
         assert SECRET not in str(error)
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

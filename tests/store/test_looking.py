@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import StorageError
@@ -110,6 +111,23 @@ def test_a_look_at_a_state_that_was_never_used_is_quick_too(tmp_path: Path) -> N
     seen = look(url_of(tmp_path / "nothing" / "state.db"))
     assert seen == {"runs": [], "problem": None, "loaded": []}
     assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("backend", [POSTGRES])
+def test_a_look_at_a_database_that_was_never_used_sees_an_empty_state(empty_url: str) -> None:
+    seen = look(empty_url)
+    assert (seen["runs"], seen["problem"]) == ([], None)
+    with open_store(empty_url, upgrade=True) as store:  # nothing was made there
+        store.runs.begin(PROFILE, Trigger.MANUAL, now=NOW)
+    assert look(empty_url)["runs"] == [PROFILE]
+
+
+@pytest.mark.parametrize("backend", [POSTGRES])
+def test_a_state_that_lost_its_schema_s_name_is_not_taken_for_an_empty_one(own_url: str) -> None:
+    with open_store(own_url, upgrade=True) as store, store.database.write() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    code, message, _ = look(own_url)["problem"]
+    assert (code, "has not been set up" in message) == (2, True)
 
 
 @pytest.mark.parametrize("backend", [POSTGRES])
