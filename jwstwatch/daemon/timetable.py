@@ -50,8 +50,9 @@ class Timetable:
 
         return BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(1)},
-            # A late run is made up for once, never dropped, and never beside itself.
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # A late run is made up for once and never dropped: a job only asks for it, so it may do so
+            # although it has hardly ended asking for the one before. The runner sees to the rest.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 100},
             timezone=UTC,
         )
 
@@ -63,6 +64,9 @@ class Timetable:
     def stop(self) -> None:
         """Call nobody any more."""
         if self._scheduler.running:
+            # Not in the middle of a look at the jobs, which would stumble over their end.
+            self._scheduler.pause()
+            self._scheduler.get_jobs()
             self._scheduler.shutdown(wait=False)
 
     def _beat(self) -> None:

@@ -361,6 +361,19 @@ def never(condition: Callable[[], bool]) -> None:
         limit.wait(0.005)
 
 
+def _even_out(first: Fetching, second: Fetching) -> None:
+    """Wait until both have two lines; who got a third while the other was busy recording gives one back."""
+    for _ in range(10):
+        until(lambda: first.gate.busy + second.gate.busy == 4)
+        more = max(first, second, key=lambda fetching: fetching.gate.busy)
+        if more.gate.busy == 2:
+            return
+        passed = more.gate.passed
+        more.gate.open.release(1)
+        until(lambda gate=more.gate, before=passed: gate.passed > before)
+    raise AssertionError("one run keeps more than its part")
+
+
 def test_a_late_comer_gets_its_part_as_files_of_the_other_end(
     depot: Depot, begin: Callable[..., Fetching]
 ) -> None:
@@ -377,7 +390,7 @@ def test_a_late_comer_gets_its_part_as_files_of_the_other_end(
     for fetching in (first, second):
         fetching.gate.open.release(3)
         until(lambda gate=fetching.gate: gate.passed >= 3)
-        until(lambda: (first.gate.busy, second.gate.busy) == (2, 2))
+        _even_out(first, second)
     assert depot.most_busy == 4
     # What is left is the other's when one has nothing more to do.
     first.stop.set()
