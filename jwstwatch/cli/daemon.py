@@ -40,10 +40,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= 64:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 64):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of profiles from 1 to 64")
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from jwstwatch.core.parameter_kinds import Plain, ScalarKind, ValueNotAllowedError, shown
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+
+def web_address(text: str) -> SplitResult:
+    """Return the parts of an http or https address with a host; raises `ValueError` for anything else."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+        raise ValueError("no web address")
+    return parts
 
 
 class Server(ScalarKind[str]):
@@ -21,17 +35,14 @@ class Server(ScalarKind[str]):
         return "URL"
 
     def read_text(self, text: str) -> str:
-        from urllib.parse import urlsplit
-
-        try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            raise self.refusal(text) from None
         if "@" in text:
             # What stands before it may be a password.
             raise ValueNotAllowedError(f"it holds credentials, but must be {self.allowed}")
-        if not valid or parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
+        try:
+            parts = web_address(text)
+        except ValueError:
+            raise self.refusal(text) from None
+        if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
             raise self.refusal(text)
         return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
 

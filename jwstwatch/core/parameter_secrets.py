@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from jwstwatch.core.parameter_addresses import web_address
 from jwstwatch.core.parameter_kinds import (
     Kind,
     Plain,
@@ -48,14 +49,11 @@ class WebAddress(_Unrepeated[str]):
         return "URL"
 
     def read_text(self, text: str) -> str:
-        from urllib.parse import urlsplit
-
         try:
-            parts = urlsplit(text)
-            valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+            web_address(text)
         except ValueError:
-            valid = False
-        if not valid or not re.fullmatch(r"[!-~]+", text) or len(text) > _LONGEST:
+            raise self.refusal(text) from None
+        if not re.fullmatch(r"[!-~]+", text) or len(text) > _LONGEST:
             raise self.refusal(text)
         return text
 

@@ -86,12 +86,6 @@ class Tellings:
                 update(table).where(table.c.cause == cause).values(text=str(mark), last_at=now)
             )
 
-    def untell(self, cause: str, told_at: datetime | None) -> None:
-        """The message did not go out: the cause was told last at `told_at`."""
-        table = tables.notice
-        with self._database.write() as connection:
-            connection.execute(update(table).where(table.c.cause == cause).values(told_at=told_at))
-
     def newest(self, profile: str) -> Mark | None:
         """Return how far the history goes; None while the profile runs, whose run is told as a whole."""
         run = tables.run

@@ -126,3 +126,10 @@ def test_an_interrupted_daemon_says_so(daemons: Daemons, world: World) -> None:
     wait_until(lambda: ended_runs(world, "all") >= 1, "it works")
     process.send_signal(signal.SIGINT)
     assert finish(process, timeout=SOON).code == 130
+
+
+def test_a_number_of_profiles_that_cannot_be_is_refused_in_a_sentence(world: World) -> None:
+    for number in ("0", "65", "two"):
+        ended = world.run("daemon", "--at-once", number)
+        assert ended.code == 2
+        assert f"'{number}' is not a number of profiles from 1 to 64" in ended.err

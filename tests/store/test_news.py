@@ -250,16 +250,6 @@ def test_what_is_told_is_no_notice_that_anybody_should_see_to(store: Store) -> N
     assert not store.notices.may_tell("news new nircam", now=NOW, pause=HOUR)
 
 
-def test_a_message_that_did_not_go_out_may_go_out_at_once(store: Store) -> None:
-    tellings = Tellings(store.database)
-    tellings.begin({"news new nircam": PROFILE}, now=NOW)
-    store.notices.may_tell("news new nircam", now=NOW, pause=HOUR)
-
-    tellings.untell("news new nircam", None)
-
-    assert store.notices.may_tell("news new nircam", now=NOW, pause=HOUR)
-
-
 def test_a_mark_moves_and_is_kept(store: Store) -> None:
     tellings = Tellings(store.database)
     tellings.begin({"news new nircam": PROFILE}, now=NOW)
