@@ -28,6 +28,9 @@ def plain_content(extension: str, size: int, *, noise: int) -> bytes:
         return json.dumps({"demo": source.random()}).ljust(size - 1).encode() + b"\n"
     if extension == "png":
         raise ValueError("there is no plain PNG; list another kind of file")
+    if extension == "ecsv":
+        head = "# %ECSV 1.0\n# ---\n# datatype:\n# - {name: demo, datatype: string}\ndemo\n"
+        return (head + source.randbytes(size // 2).hex())[: size - 1].ljust(size - 1, "0").encode() + b"\n"
     return source.randbytes(size // 2).hex().ljust(size - 1, "0")[: size - 1].encode() + b"\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
@@ -52,7 +53,8 @@ def read_keywords(path: Path, names: Collection[str]) -> dict[str, Keyword]:
     found: dict[str, Keyword] = {}
     try:
         with path.open("rb") as stream:
-            for unit in islice(cards.walk(stream), 2):
+            size = os.fstat(stream.fileno()).st_size
+            for unit in islice(cards.walk(stream, size=size), 2):
                 for name, value in cards.read_values(unit.header, asked).items():
                     if found.get(name) is None:
                         found[name] = value

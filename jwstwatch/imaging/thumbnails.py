@@ -31,7 +31,7 @@ def make_thumbnail(source: Path, target: Path, *, width: int | None, height: int
     """
     try:
         with source.open("rb") as stream, pictures.open_picture(stream) as picture:
-            if picture.width * picture.height > pictures.LARGEST_DECODED:
+            if not pictures.is_bearable(picture):
                 raise ContentError(f"its {picture.width} x {picture.height} pixels are too many")
             content = _encode(_shrink(picture, width=width, height=height))
     except ContentError as error:

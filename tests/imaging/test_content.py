@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
 from jwstwatch.errors import ContentError, ExitCode
+from jwstwatch.imaging import pictures
 from jwstwatch.imaging.content import check
 from jwstwatch.imaging.pictures import LARGEST_DECODED
 from tests.imaging.samples import make_fits, make_picture
@@ -22,7 +25,7 @@ WHOLE = {
     ".png": make_picture("PNG"),
     ".json": json.dumps({"asn_type": "image2", "products": []}).encode(),
     ".csv": b"# pool\nFilename|PntgType\njw05224_uncal.fits|SCIENCE\n",
-    ".ecsv": "# %ECSV 1.0\n# ---\nlabel ra dec\n1 2.0 3.0 µJy\n".encode(),
+    ".ecsv": "# %ECSV 1.0\n# ---\nlabel ra dec unit\n1 2.0 3.0 µJy\n".encode(),
     ".txt": b"plain text\n",
     ".asdf": b"#ASDF 1.0.0\n\x00\x01binary",
 }
@@ -39,6 +42,8 @@ HTML = [
     "\ufeff<!doctype html>".encode("utf-16-be"),
     b"<head>",
     b"<body bgcolor=white>",
+    b"<center><h1>502 Bad Gateway</h1></center>",
+    b"<p>The archive is down for maintenance</p>",
 ]
 
 
@@ -63,6 +68,35 @@ def test_a_whole_file_passes_under_its_own_ending(put, ending):
 def test_an_html_page_is_refused_whatever_it_is_called(put, ending, page):
     with pytest.raises(ContentError, match="HTML page"):
         check(put(page), NAME + ending)
+
+
+@pytest.mark.parametrize("ending", WHOLE)
+def test_the_error_of_a_bucket_is_refused_whatever_it_is_called(put, ending):
+    said = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>'
+    with pytest.raises(ContentError, match="error message of a server"):
+        check(put(said), NAME + ending)
+
+
+@pytest.mark.parametrize(
+    ("name", "beginning"),
+    [
+        ("x.asdf", b"#ASDF 1.0.0\n"),
+        ("x_uncal.fits.gz", b"\x1f\x8b\x08"),
+        ("x.gif", b"GIF89a"),
+        ("x.pdf", b"%PDF-1.7"),
+    ],
+)
+def test_other_files_must_begin_as_they_do(put, name, beginning):
+    check(put(beginning + b"and so on"), name)
+    with pytest.raises(ContentError, match="does not begin as"):
+        check(put(b"a text about it"), name)
+
+
+@pytest.mark.parametrize("name", ["x.mp4", "x.tar", "x_list.dat", "README", "x.xml"])
+def test_of_an_unknown_kind_all_passes_that_is_no_page(put, name):
+    check(put(b"anything"), name)
+    with pytest.raises(ContentError, match="HTML page"):
+        check(put(b"<html>"), name)
 
 
 @pytest.mark.parametrize("ending", WHOLE)
@@ -163,14 +197,45 @@ def test_a_large_fits_file_is_checked_without_reading_its_data(tmp_path):
     assert peak < 1_000_000
 
 
-@pytest.mark.parametrize("how", [{}, {"progressive": True}, {"mode": "L"}, {"quality": 20}])
+@pytest.mark.parametrize(
+    "how", [{}, {"progressive": True}, {"mode": "L"}, {"mode": "CMYK"}, {"mode": "CMYK", "progressive": True}]
+)
 def test_a_jpeg_cut_anywhere_is_refused(put, how):
-    whole = make_picture("JPEG", size=(24, 20), **how)
+    whole = make_picture("JPEG", size=(16, 12), **how)
     check(put(whole), "x_rate.jpg")
     check(put(whole + b"\0" * 16), "x_rate.jpg")  # some writers pad
-    for cut in range(len(whole)):
+    for cut in [*range(0, len(whole) - 40, 5), *range(len(whole) - 40, len(whole))]:
         with pytest.raises(ContentError):
             check(put(whole[:cut]), "x_rate.jpg")
+
+
+@pytest.mark.parametrize("more", [b"<html>maintenance</html>", make_picture()[300:2000], b"\0\0trailer"])
+def test_what_comes_after_a_jpeg_may_be_padding_only(put, more):
+    whole = make_picture("JPEG", size=(24, 20))
+    check(put(whole + b"\xff\0 \r\n"), "x_rate.jpg")
+    with pytest.raises(ContentError, match="after its picture come other bytes"):
+        check(put(whole + more), "x_rate.jpg")
+
+
+def test_a_picture_of_which_each_scan_goes_over_all_is_not_decoded_for_ever(put, monkeypatch):
+    whole = make_picture("JPEG", progressive=True)
+    first = whole.index(b"\xff\xda")
+    scan = whole[first : whole.index(b"\xff\xc4", first)]
+    decoded: list[tuple[int, int]] = []
+    monkeypatch.setattr(JpegImageFile, "load", lambda picture: decoded.append(picture.size))
+    check(put(whole), "x_i2d.jpg")
+    check(put(whole[:first] + scan * 200 + whole[first:]), "x_i2d.jpg")
+    assert len(decoded) == 1
+
+
+def test_a_png_too_large_to_be_held_is_judged_by_its_checksums(put, monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_HELD", 80 * 60 - 1)
+    monkeypatch.setattr(PngImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    whole = bytearray(make_picture("PNG"))
+    check(put(bytes(whole)), "x_x1d.png")
+    whole[len(whole) // 2] ^= 0xFF
+    with pytest.raises(ContentError, match="cannot be decoded"):
+        check(put(bytes(whole)), "x_x1d.png")
 
 
 def test_a_png_cut_anywhere_is_refused(put):
@@ -217,7 +282,7 @@ def test_a_table_that_is_not_text_is_refused(put, binary, ending):
 
 
 def test_a_letter_across_the_border_of_two_reads_is_still_a_letter(put):
-    check(put(b"x" * (1024 * 1024 - 1) + "é,ö\n".encode()), "x_cat.ecsv")
+    check(put(b"x" * (1024 * 1024 - 1) + "é,ö\n".encode()), "x_pool.csv")
 
 
 def test_a_file_that_is_not_there_is_the_disks_error_and_no_content_error(tmp_path):

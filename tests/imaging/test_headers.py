@@ -164,5 +164,5 @@ def test_only_header_blocks_are_read(cal, monkeypatch):
 
     cal.write_bytes(make_fits("SCI", "ERR", size=500))
     with Counting(cal) as stream:
-        assert len(list(cards.walk(stream))) == 3
+        assert len(list(cards.walk(stream, size=cal.stat().st_size))) == 3
     assert taken <= 4 * cards.BLOCK
