@@ -8,6 +8,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
 
 from jwstwatch.errors import StorageError, UnsafePathError
 
@@ -159,13 +160,24 @@ _STORAGE_HINTS = {
 }
 
 
-@contextlib.contextmanager
-def translate_storage_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says of local storage into a `StorageError` with a hint."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _STORAGE_HINTS:
-            raise
-        what, hint = _STORAGE_HINTS[error.errno]
-        raise StorageError(f"{path} {what}", hint=hint) from error
+class translate_storage_errors:  # noqa: N801  (reads as the verb that it is)
+    """Turn what the operating system says of local storage into a `StorageError` with a hint.
+
+    A class and not a generator: it is entered a dozen times for each file.
+    """
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Begin to listen."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise the `StorageError` that an `OSError` of local storage amounts to."""
+        if isinstance(error, OSError) and error.errno in _STORAGE_HINTS:
+            what, hint = _STORAGE_HINTS[error.errno]
+            raise StorageError(f"{self._path} {what}", hint=hint) from error

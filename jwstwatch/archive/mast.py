@@ -17,6 +17,7 @@ import requests
 from jwstwatch.archive import probing, session
 from jwstwatch.archive.background import in_background
 from jwstwatch.archive.clock import read_skew
+from jwstwatch.archive.cloud import Cloud
 from jwstwatch.archive.criteria import CONTINUOUS, DISCRETE, Criteria, questions
 from jwstwatch.archive.listing import Key, Listing, Row, join_pages, observation_key, product_key
 from jwstwatch.archive.protocol import LogIn, LogInStatus, Probe
@@ -66,7 +67,8 @@ class MastArchive:
 
     `timeout` is seconds without an answer or a byte. `token` is the token, a function that looks it up when
     somebody logs in, or None; until a log-in is accepted, requests are anonymous. `stop` ends any question
-    at once, with `CancelledError`. `sleep` is how to wait between two requests, in seconds.
+    at once, with `CancelledError`. `sleep` is how to wait between two requests, in seconds. `cloud` is the
+    address of the public bucket, None where it is not to be used.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class MastArchive:
         question_limit: float = QUESTION_LIMIT,
         stop: threading.Event | None = None,
         sleep: Callable[[float], object] | None = None,
+        cloud: str | None = None,
     ) -> None:
         self.server = server.rstrip("/")
+        self._cloud = None if cloud is None else Cloud(self.server, cloud, timeout=timeout, stop=stop)
         self._timeout = timeout
         self._question_limit = question_limit
         self._token = token
@@ -143,8 +147,18 @@ class MastArchive:
         """Return the address of the product whose data URI is `uri`."""
         return f"{self.server}{session.DOWNLOAD}?uri={quote(uri, safe=':/')}"
 
+    def cloud_urls(self, uris: Sequence[str]) -> Mapping[str, str]:
+        """Return the addresses in the cloud's bucket of those products that lie there."""
+        return {} if self._cloud is None else self._cloud.urls(uris)
+
+    def probe_cloud(self) -> Probe | None:
+        """Ask the bucket whether it is there, once; None without one; raises only `CancelledError`."""
+        return None if self._cloud is None else self._cloud.probe()
+
     def close(self) -> None:
         """Close the connections; the next question opens new ones."""
+        if self._cloud is not None:
+            self._cloud.close()
         client = self.__dict__.pop("_client", None)
         if client is not None:
             client._session.close()
@@ -213,13 +227,13 @@ class MastArchive:
         self._poll = _FIRST_POLL
         try:
             return ask() if self._stop is None else self._watched(ask)
-        except requests.RequestException as error:
-            raise translate(error, server=self.server, timeout=self._timeout) from error
         except TimeoutError as error:
             raise ArchiveTimeoutError(
                 f"{self.server} was still at work on this question after {self._question_limit:.0f} s",
                 hint=SMALLER,
             ) from error
+        except OSError as error:  # all that requests raises
+            raise translate(error, server=self.server, timeout=self._timeout) from error
 
     def _watched(self, ask: Callable[[], T]) -> T:
         """Ask in a thread that is left behind upon a stop; its own time-outs end it soon after."""

@@ -50,7 +50,7 @@ def probe(server: str, *, timeout: float, stop: threading.Event | None = None) -
         )
     except TimeoutError:
         return Probe(reachable=False, problem=f"{server} did not answer within {patience:g} s")
-    except requests.RequestException as error:
+    except OSError as error:  # all that requests raises
         return Probe(reachable=False, problem=translate(error, server=server, timeout=patience).message)
     try:
         read_envelope(answer, page=1)

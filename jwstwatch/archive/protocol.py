@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -83,4 +83,16 @@ class Archive(Protocol):
 
     def download_url(self, uri: str) -> str:
         """Return the address of the product whose data URI is `uri`."""
+        ...
+
+    def cloud_urls(self, uris: Sequence[str]) -> Mapping[str, str]:
+        """Return the addresses in the cloud's public bucket of those products that lie there.
+
+        None have one where the configuration does not name the cloud; where the archive does not answer, or
+        somebody asked to stop, it is as if none had. Raises nothing for trouble.
+        """
+        ...
+
+    def probe_cloud(self) -> Probe | None:
+        """Ask the bucket once whether it is there, as `probe` asks the archive; None where none is used."""
         ...

@@ -19,6 +19,7 @@ from jwstwatch.errors import (
     RejectedQueryError,
 )
 
+CHECK_PROXY = "See http_proxy, https_proxy, all_proxy and no_proxy in the environment."
 CHECK_SERVER = "Check mast.server."
 DOWN = "The archive may be down; the next run asks again."
 SMALLER = "A smaller question may succeed; the next run asks again."
@@ -114,6 +115,11 @@ def _check_status(answer: Answer) -> None:
         raise AuthenticationError(
             f"{server} refuses the token (HTTP {status})",
             hint="Set a new one with `jwstwatch token set`, or clear it: public data need none.",
+        )
+    if status == 407:
+        raise ArchiveError(
+            f"{server} cannot be reached: the proxy on the way asks for a name and a password (HTTP 407)",
+            hint=CHECK_PROXY,
         )
     if status in _TOO_LONG:
         raise ArchiveTimeoutError(f"{server} took too long over this question (HTTP {status})", hint=SMALLER)

@@ -63,6 +63,13 @@ def _document(rehearsal: Rehearsal) -> dict[str, Any]:
         "skipped": rehearsal.skipped,
         "observations": rehearsal.observations,
         "held": rehearsal.held,
+        "waits": {
+            "files": rehearsal.waits.files,
+            "bytes": rehearsal.waits.size,
+            "reason": rehearsal.shortage,
+        }
+        if rehearsal.shortage
+        else None,
         "notes": list(rehearsal.notes),
         "files": [
             {
@@ -108,7 +115,7 @@ def _text(rehearsal: Rehearsal) -> str:
         if number
     ]
     lines = [f"{rehearsal.profile}: {'; '.join([would, *rest])}; {rehearsal.observations} observations"]
-    lines += [f"  {note}" for note in (rehearsal.held, *rehearsal.notes) if note]
+    lines += [f"  {note}" for note in (rehearsal.held, rehearsal.shortage, *rehearsal.notes) if note]
     if rehearsal.adopted:
         lines.append(
             f"  of the unchanged, {rehearsal.adopted} lie there without a record: judged by size alone"

@@ -85,10 +85,12 @@ def find_token(settings: Settings, typed: str | None = None) -> Token | None:
 
 
 def open_archive(settings: Settings, *, token: str | None, stop: threading.Event | None = None) -> Archive:
-    """Return the archive that `mast.server` names."""
+    """Return the archive that `mast.server` names, and the cloud's bucket where it is preferred."""
     from jwstwatch.archive.mast import MastArchive
 
-    return MastArchive(settings.mast.server, timeout=settings.mast.timeout, token=token, stop=stop)
+    mast = settings.mast
+    cloud = mast.cloud_server if mast.cloud == "prefer" else None
+    return MastArchive(mast.server, timeout=mast.timeout, token=token, stop=stop, cloud=cloud)
 
 
 def make_context(

@@ -70,14 +70,16 @@ def _value(value: object) -> str:
 
 def _plan(profile: Document, *, now: datetime, look: Look) -> list[str]:
     plan, approval = profile.get("plan") or {}, profile.get("approval")
-    lines = []
+    lines: list[str] = []
+    waiting = profile.get("waiting")
     if plan.get("files"):
-        lines = entry(
-            "to fetch",
-            f"{count(plan['files'], 'file')}, {output.size(plan['bytes'])} as listed"
-            + ("" if approval else ", at the next run"),
-            look=look,
-        )
+        when = "" if approval else ", as far as there is room" if waiting else ", at the next run"
+        text = f"{count(plan['files'], 'file')}, {output.size(plan['bytes'])} as listed{when}"
+        lines = entry("to fetch", text, look=look)
+    if waiting and waiting["files"]:
+        limit = "space on its disk" if waiting["for"] == "space" else "its quota"
+        text = f"{count(waiting['files'], 'file')}, {output.size(waiting['bytes'])} as listed, for {limit}"
+        lines += entry("waiting", text, look=look, style="yellow")
     if approval:
         since = moment(approval.get("since"))
         waits = f" (for {how_long(since, now)})" if since else ""

@@ -156,6 +156,7 @@ _HINTS = {
     "token": "`jwstwatch token status` says more; a new one is made at https://auth.mast.stsci.edu/token.",
     "clock": "Let the machine keep its time by NTP; `jwstwatch doctor` compares again.",
     "plan": "`jwstwatch run-now {profile} --yes` carries it out; `max_plan` is the limit.",
+    "space": "Free space, lower min_free or raise quota; `jwstwatch status {profile}` says by how much.",
     "profile": "`jwstwatch config show {profile}` shows what is asked for, `jwstwatch query` asks by hand.",
     "hook": "Run the command by hand; the log has what it said.",
 }

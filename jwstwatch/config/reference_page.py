@@ -34,7 +34,11 @@ The configuration is one YAML file, `jwstwatch.yaml`:
 state: /var/lib/jwstwatch/state.db    # or any SQLAlchemy URL; default: your own state folder
 mast:
   connections: 6                      # files at a time
-  bandwidth: 40 MB/s                  # over all of them
+  bandwidth:                          # over all of them; or one rate: 40 MB/s
+    - Mon-Fri 08:00-18:00 5 MB/s      # the first line that fits counts
+    - 22:00-06:00 unlimited
+    - 40 MB/s
+  timezone: Europe/Berlin             # of these hours
 defaults:                             # for every profile that does not say otherwise
   outrootdir: $JWSTDOWNLOAD_OUTDIR
   makewebpages: true

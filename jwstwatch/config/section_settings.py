@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from jwstwatch.core.parameter_addresses import LoopbackAddress, Server
+from jwstwatch.core.parameter_addresses import Bucket, LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import Maybe, Several
 from jwstwatch.core.parameter_scalars import Choice, File, Integer
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile
-from jwstwatch.core.parameter_sizes import Rate
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
-from jwstwatch.core.parameter_units import MinuteOfDay, Seconds
+from jwstwatch.core.parameter_timetables import Rates
+from jwstwatch.core.parameter_units import MinuteOfDay, Seconds, TimeZone
+from jwstwatch.core.timetables import Limit, Timetable
 
 _COMMAND: Final = Maybe(CommandLine())
 NEWS: Final = ("new", "reprocessed", "failures", "archive", "token")
@@ -22,12 +23,13 @@ NEWS: Final = ("new", "reprocessed", "failures", "archive", "token")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MastSettings:
-    """How the archive is spoken to. `timeout` in seconds, `bandwidth` in bytes per second."""
+    """How the archive is spoken to. `timeout` in seconds; `limit` is the bandwidth as it is to be kept."""
 
     server: str = parameter(
         Server(),
         "https://mast.stsci.edu",
-        "The only host that is contacted, beside those that notify and heartbeat name.",
+        "The only host that is contacted, beside those that notify and heartbeat name, "
+        "and mast.cloud_server with cloud: prefer.",
         group=Group.ARCHIVE,
         legacy=False,
     )
@@ -45,10 +47,35 @@ class MastSettings:
         group=Group.ARCHIVE,
         legacy=False,
     )
-    bandwidth: int | None = parameter(
-        Maybe(Rate()),
+    bandwidth: Timetable | None = parameter(  # noqa: RUF009
+        Maybe(Rates()),
         None,
-        "Most that is received in a second, over all connections; empty: no limit.",
+        "Most that is received in a second, over all connections; of a list the first line whose days and "
+        "hours fit counts, without one there is no limit. Hours over midnight belong to the day on which "
+        "they begin. Empty: no limit.",
+        group=Group.ARCHIVE,
+        legacy=False,
+    )
+    timezone: str = parameter(
+        TimeZone(),
+        "UTC",
+        "Time zone that the days and hours of `mast.bandwidth` are meant in.",
+        group=Group.ARCHIVE,
+        legacy=False,
+    )
+    cloud: str = parameter(
+        Choice(("never", "prefer")),
+        "never",
+        "Whether public files are fetched from the cloud's bucket where it has them: never, or prefer; "
+        "what it lacks comes from mast.server.",
+        group=Group.ARCHIVE,
+        legacy=False,
+    )
+    cloud_server: str = parameter(
+        Bucket(),
+        "https://stpubdata.s3.us-east-1.amazonaws.com",
+        "The public bucket, with its name in host or path; contacted with cloud: prefer only, "
+        "never with the token.",
         group=Group.ARCHIVE,
         legacy=False,
     )
@@ -60,6 +87,11 @@ class MastSettings:
         group=Group.ARCHIVE,
         legacy=False,
     )
+
+    @property
+    def limit(self) -> Limit | None:
+        """Return the bandwidth by the clocks of its time zone."""
+        return None if self.bandwidth is None else Limit(self.bandwidth, self.timezone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

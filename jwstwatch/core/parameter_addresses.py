@@ -50,6 +50,16 @@ class Server(ScalarKind[str]):
         return value
 
 
+class Bucket(Server):
+    """The address of a public bucket, with the bucket in its host or in its path."""
+
+    __slots__ = ()
+
+    @property
+    def allowed(self) -> str:
+        return "an address such as https://BUCKET.s3.amazonaws.com (http or https, no user, no query)"
+
+
 class LoopbackAddress(ScalarKind[tuple[str, int]]):
     """A host of this machine alone and a port; a bare port is one of 127.0.0.1."""
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from jwstwatch.core.dates import parse_date_select
 from jwstwatch.core.parameter_kinds import Maybe, Plain, Several
+from jwstwatch.core.parameter_priority import PriorityWord
 from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
 from jwstwatch.core.parameter_sizes import Size
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
@@ -27,6 +28,7 @@ from jwstwatch.core.parameter_words import (
     Proposals,
     Range,
 )
+from jwstwatch.core.planning import DEFAULT_PRIORITY
 from jwstwatch.core.ranges import parse_int_range
 
 OUTPUT_VARIABLE: Final = "JWSTDOWNLOAD_OUTDIR"
@@ -404,6 +406,31 @@ class Parameters:
         Maybe(Size()),
         500 * 10**9,
         "Largest plan that a run fetches without a yes (`run-now --yes`); empty: no limit.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    priority: tuple[str, ...] = parameter(
+        Several(PriorityWord()),
+        DEFAULT_PRIORITY,
+        "The order in which files are fetched, also where not all of them fit: file types, level1 to level4, "
+        "and others for what no other word means. A file goes by the first word that means it, and new "
+        "revisions of files that are there come after all new files.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    min_free: int | None = parameter(
+        Maybe(Size()),
+        None,
+        "What is kept free on the disk of the output folder; what would not fit waits. "
+        "Empty: 1 GB or 1 % of the disk, whichever is less.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    quota: int | None = parameter(
+        Maybe(Size()),
+        None,
+        "Most bytes that the profile's files may take, those that it shares with other profiles in full; "
+        "what would exceed it waits. Empty: no limit.",
         group=Group.SCHEDULE,
         legacy=False,
     )

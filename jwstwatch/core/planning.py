@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from jwstwatch.core.filetypes import normalise_filetypes
 from jwstwatch.core.model import FileState
 
 
@@ -81,13 +83,63 @@ TOKEN_CAME = "a token is there"  # noqa: S105
 
 _HAS_COPY = (FileState.PRESENT, FileState.STALE, FileState.GONE)
 
-_REPLACEMENT = 1000
+_REPLACEMENT = 10_000
 """Added for a file whose old revision is still readable: new data come first."""
 
 
-def plan(target: Target, known: Known | None, on_disk: OnDisk | None, *, has_token: bool) -> Decision:
+LEVELS = {f"level{number}": number for number in range(1, 5)}
+"""Words of `priority` for the files of a calibration level."""
+OTHERS = "others"
+"""The word of `priority` for files that no other word means."""
+DEFAULT_PRIORITY = (
+    "jpg", "png", "json", "csv", "ecsv", "txt", "level4", "level3",
+    "rate", "rateints", OTHERS, "ramp", "dark", "uncal",
+)  # fmt: skip
+"""Previews and tables, what is combined, calibrated, then raw."""
+
+
+class Ranking:
+    """The order in which a profile's files are fetched, after the words of its `priority`."""
+
+    __slots__ = ("_others", "_tests")
+
+    def __init__(self, words: Sequence[str] = DEFAULT_PRIORITY) -> None:
+        plain = [word.strip().lower() for word in words]
+        self._tests = [_means(word) for word in plain]
+        self._others = plain.index(OTHERS) if OTHERS in plain else len(plain)
+
+    def of(self, filetype: str, calib_level: int | None, *, replaces: bool = False) -> int:
+        """Return a file's rank, smaller first: that of the first word that means it."""
+        rank = next(
+            (
+                number
+                for number, (endings, level) in enumerate(self._tests)
+                if filetype.endswith(endings) or (level is not None and calib_level == level)
+            ),
+            self._others,
+        )
+        return rank + (_REPLACEMENT if replaces else 0)
+
+
+def _means(word: str) -> tuple[tuple[str, ...], int | None]:
+    """Return the endings of file types, or the calibration level, that a word means."""
+    if word == OTHERS:
+        return (), None
+    if word in LEVELS:
+        return (), LEVELS[word]
+    return ((".txt",) if word.lstrip(".") == "txt" else normalise_filetypes([word])), None
+
+
+def plan(
+    target: Target,
+    known: Known | None,
+    on_disk: OnDisk | None,
+    *,
+    has_token: bool,
+    ranking: Ranking | None = None,
+) -> Decision:
     """Decide what one path needs. After everything it asks for succeeded, it asks for nothing."""
-    rank = priority(target)
+    rank = priority(target, ranking)
     if known is not None and known.declined:
         return Decision(action=Action.NOTHING, state=known.state, reason=known.reason, priority=rank)
     if on_disk is not None and on_disk.kind is not DiskKind.FILE:
@@ -148,16 +200,9 @@ def _freed(target: Target, known: Known) -> str | None:
     return None
 
 
-_SMALL = (".jpg", ".png", ".json", ".csv", ".ecsv", ".txt")
-_LARGE = ("_uncal.fits", "_ramp.fits", "_dark.fits")
+def priority(target: Target, ranking: Ranking | None = None) -> int:
+    """Return a file's rank within its run; without a `ranking` the usual one."""
+    return (ranking or _USUAL).of(target.filetype, target.calib_level)
 
 
-def priority(target: Target) -> int:
-    """Rank a file within its run: previews and tables, level 3, calibrated, then raw."""
-    if target.filetype.endswith(_SMALL):
-        return 100
-    if target.calib_level is not None and target.calib_level >= 3:
-        return 200
-    if target.filetype.endswith(_LARGE):
-        return 400
-    return 300
+_USUAL = Ranking()

@@ -76,6 +76,10 @@ class Rehearsal:
     """Executed observations that the query finds."""
     held: str | None
     """Why a run would not fetch them: the plan is larger than `max_plan`, and nobody said yes."""
+    waits: Tally = Tally()
+    """What is left at the end of the plan for want of room: on the disk, or in the profile's quota."""
+    shortage: str | None = None
+    """Why it is."""
     notes: tuple[str, ...] = ()
 
     @property

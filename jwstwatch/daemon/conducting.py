@@ -48,7 +48,7 @@ class Conductor:
         self.teller = teller
         self._around = around
         self._entering = threading.Lock()
-        self._budget = Budget(settings.mast.connections, settings.mast.bandwidth)
+        self._budget = Budget(settings.mast.connections, settings.mast.limit)
         self.runner = Runner(self._carry_out, at_once=settings.daemon.at_once)
         self.timetable = Timetable(self._is_due)
         self.outage = Outage(self._probe, stop=around.stop, down=self._went_down, back=self._came_back)
@@ -62,7 +62,7 @@ class Conductor:
         """Go on with another configuration; a run in progress ends with its own."""
         with self._entering:
             before, self.settings, self.teller = self.settings, settings, teller
-        self._budget.resize(settings.mast.connections, settings.mast.bandwidth)
+        self._budget.resize(settings.mast.connections, settings.mast.limit)
         self.runner.resize(settings.daemon.at_once)
         gone = [name for name in before.profiles if name not in settings.profiles]
         self.runner.forget(gone)

@@ -17,7 +17,13 @@ from jwstwatch.demo.faults import FaultKind, Strikes
 from jwstwatch.demo.model import URI_PREFIX
 from jwstwatch.demo.requestlog import LoggedRequest
 from jwstwatch.demo.sending import Reply, asked_range, send
-from jwstwatch.demo.services import answer, columns_config, error_envelope, executing_envelope
+from jwstwatch.demo.services import (
+    answer,
+    columns_config,
+    error_envelope,
+    executing_envelope,
+    look_up_paths,
+)
 
 if TYPE_CHECKING:
     from jwstwatch.demo.server import ArchiveServer
@@ -26,8 +32,11 @@ INVOKE = "/api/v0/invoke"
 COLUMNS_CONFIG = "/portal/Mashup/Mashup.asmx/columnsconfig"
 WHO_AM_I = "/whoami"
 DOWNLOAD = "/api/v0.1/Download/file"
-BUCKET = "/stpubdata/jwst/public/"
-"""Where a redirected download ends; it asks for no log-in, as a signed address would not."""
+PATH_LOOKUP = "/api/v0.1/path_lookup/"
+CLOUD = "/stpubdata"
+"""The public bucket: what `mast.cloud_server` may be set to, behind the server's address."""
+BUCKET = f"{CLOUD}/jwst/public/"
+"""Where a redirected download ends, too; it asks for no log-in, as a signed address would not."""
 
 _CONTENT_TYPES = {
     "fits": "application/fits",
@@ -131,6 +140,10 @@ class ArchiveHandler(BaseHTTPRequestHandler):
             return _json(self._who())
         if logged.path == DOWNLOAD or logged.path.startswith(BUCKET):
             return self._file_reply(logged, strikes)
+        if logged.path == PATH_LOOKUP:
+            return _json(look_up_paths(self.archive.catalogue, parse_qs(urlsplit(self.path).query)))
+        if logged.path == f"{CLOUD}/":
+            return Reply(status=HTTPStatus.OK, headers={"Content-Type": "application/xml"})
         return _json({"status_code": 404, "path": None}, status=HTTPStatus.NOT_FOUND)
 
     def _query_reply(self, question: Mapping[str, Any] | None, strikes: Strikes) -> Reply:
@@ -208,7 +221,7 @@ class ArchiveHandler(BaseHTTPRequestHandler):
 
 def _wanted_uri(path: str, query: str) -> str | None:
     if path.startswith(BUCKET):
-        return URI_PREFIX + unquote(path.removeprefix(BUCKET))
+        return URI_PREFIX + unquote(path.rpartition("/")[2])
     return parse_qs(query).get("uri", [None])[0] if path == DOWNLOAD else None
 
 

@@ -67,6 +67,22 @@ def columns_config(name: str) -> dict[str, dict[str, object]]:
     return _config(KEYWORD_FIELDS) if _is_keyword_service(name) else {}
 
 
+def look_up_paths(catalogue: Catalogue, form: Mapping[str, Sequence[str]]) -> dict[str, dict[str, object]]:
+    """Return where each product lies in the public bucket; nothing is told of exclusive and unknown ones."""
+    return {uri: _look_up_path(catalogue, uri) for uri in form.get("uri", ())}
+
+
+def _look_up_path(catalogue: Catalogue, uri: str) -> dict[str, object]:
+    try:
+        hidden = catalogue.exclusive(uri)
+    except KeyError:
+        hidden = True
+    if hidden:
+        return {"status_code": 404, "path": None}
+    name = uri.rpartition("/")[2]
+    return {"status_code": 200, "path": f"/jwst/public/{name[:7]}/{name.partition('_')[0]}/{name}"}
+
+
 def _answer(catalogue: Catalogue, question: Mapping[str, Any], *, missing: int) -> Envelope:
     service, params = question.get("service"), question.get("params")
     if not isinstance(service, str) or not isinstance(params, Mapping):

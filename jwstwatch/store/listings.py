@@ -17,7 +17,8 @@ from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
 from jwstwatch.core.naming import parse
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.products import Product
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.core.retrying import FailureKind
+from jwstwatch.store import absences, bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
 
@@ -130,9 +131,11 @@ class Listings:
     def record_products(
         self, run_id: int | None, products: Sequence[Product], *, now: datetime
     ) -> dict[str, RecordedProduct]:
-        """Keep what product lists returned; a contradicted fact raises the product's revision.
+        """Keep what whole product lists returned; a contradicted fact raises the product's revision.
 
-        Every copy of a product whose revision rose becomes stale in the same transaction.
+        Every copy of a product whose revision rose becomes stale in the same transaction; where the archive
+        did not have the former content, the file is wanted anew. Of the others that it did not have it is
+        noted that they are listed all the same.
         """
         by_uri = {product.uri: product for product in products}
         with self._database.write() as connection:
@@ -148,6 +151,8 @@ class Listings:
                 recorded[uri].id for uri, row in known.items() if recorded[uri].revision != row.revision
             ]
             _make_stale(connection, revised, now)
+            absences.forget(connection, revised, now)
+            absences.note_still_listed(connection, [row.id for row in known.values()])
         return recorded
 
     def wanted_products(self, profile: str, product_ids: Collection[int]) -> dict[int, Product]:
@@ -208,7 +213,10 @@ def _executed() -> Any:
 
 
 def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
-    """Files of the observation are missing, failed, or are withheld though it is released by now."""
+    """Files of the observation are missing, failed, or are withheld though it is released by now.
+
+    A file that the archive lists and does not have unsettles it no longer once that is certain.
+    """
     listing, file, observation, want = tables.listing, tables.file, tables.observation, tables.want
 
     def parents(state: FileState) -> Any:
@@ -217,7 +225,12 @@ def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
             select(listing.c.parent_obsid)
             .join(file, file.c.product_id == listing.c.product_id)
             .join(want, want.c.file_id == file.c.id)
-            .where(file.c.state == state.value, ~file.c.declined, want.c.profile == profile)
+            .where(
+                file.c.state == state.value,
+                ~file.c.declined,
+                want.c.profile == profile,
+                func.coalesce(file.c.failure_kind, "") != FailureKind.ABSENT.value,
+            )
         )
 
     released = observation.c.t_obs_release <= now_mjd

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -66,6 +67,14 @@ class Notices:
                 .returning(table.c.cause)
             ).all()
         return bool(cleared)
+
+    def which_hold(self, causes: Collection[str]) -> set[str]:
+        """Return those of the causes that hold now."""
+        table = tables.notice
+        asked = {cause[:200]: cause for cause in causes}
+        query = select(table.c.cause).where(table.c.cause.in_(list(asked)), table.c.cleared_at.is_(None))
+        with self._database.read() as connection:
+            return {asked[cause] for cause in connection.execute(query).scalars()}
 
     def holding(self) -> list[Notice]:
         """Return what holds now, the oldest first."""

@@ -178,12 +178,20 @@ class Reports:
             return unselected(connection, configured)
 
     def of_run(self, run_id: int, profile: str) -> Counts:
-        """Return what became of the profile's files in a run: each is in exactly one of the five counts."""
+        """Return what became of the profile's files in a run: each is in exactly one of the five counts.
+
+        One that is known to be absent failed in the runs that try it, and is unchanged in those between.
+        """
         file, want = tables.file, tables.want
         tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
         state = file.c.state
+        absent = func.coalesce(file.c.failure_kind, "") == FailureKind.ABSENT.value
         fate = case(
             (and_(tried, state == FileState.PRESENT.value), "downloaded"),
+            (
+                and_(~tried, absent, state.in_((FileState.FAILED.value, FileState.STALE.value))),
+                "unchanged",
+            ),
             (state == FileState.WITHHELD.value, "withheld"),
             (
                 and_(

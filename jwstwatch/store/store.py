@@ -13,6 +13,7 @@ from jwstwatch.store.plans import Plans
 from jwstwatch.store.profiles import Profiles
 from jwstwatch.store.pruning import Pruning
 from jwstwatch.store.reports import Reports
+from jwstwatch.store.reservations import Reservations
 from jwstwatch.store.roots import Roots
 from jwstwatch.store.runs import Runs
 from jwstwatch.store.sites import Sites
@@ -21,8 +22,8 @@ from jwstwatch.store.transfers import Transfers
 
 
 class Store:
-    """The state, by subject: `runs`, `profiles`, `listings`, `plans`, `transfers`, `drops`, `pruning`,
-    `roots`, `sites`, `reports`, `notices`, `tokens`.
+    """The state, by subject: `runs`, `profiles`, `listings`, `plans`, `transfers`, `reservations`,
+    `drops`, `pruning`, `roots`, `sites`, `reports`, `notices`, `tokens`.
 
     Every method is one short transaction; times are aware UTC and come from the caller.
     """
@@ -34,6 +35,7 @@ class Store:
         self.listings = Listings(database)
         self.plans = Plans(database)
         self.transfers = Transfers(database)
+        self.reservations = Reservations(database)
         self.drops = Drops(database)
         self.pruning = Pruning(database)
         self.roots = Roots(database)

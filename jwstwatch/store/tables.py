@@ -231,6 +231,16 @@ intent = Table(
     comment="a replacement that is about to happen; start-up settles what a kill left open",
 )
 
+reservation = Table(
+    "reservation",
+    metadata,
+    Column("run_id", Key, ForeignKey("run.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("host", Text, nullable=False),
+    Column("device", BigInteger, nullable=False, comment="number of the file system on its host"),
+    Column("bytes", BigInteger, nullable=False, comment="still to be written"),
+    comment="room on a disk that a run counts on",
+)
+
 keywords = Table(
     "keywords",
     metadata,

@@ -7,16 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, and_, case, delete, exists, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
-from jwstwatch.core.evidence import Fact, merge_facts
+from jwstwatch.core.asking import CLOCKS_DIFFER
+from jwstwatch.core.evidence import Fact
 from jwstwatch.core.model import FileState
-from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.retrying import LONGEST_DELAY, FailureKind
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.store import bulk, events, placements, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
@@ -38,8 +37,12 @@ class Claim:
     listed_size: int | None
     exclusive: bool
     attempts: int
+    failed_as: FailureKind | None
+    """How it failed at the last try, None where it did not."""
     replaces: bool
     """A readable older copy stands at the path."""
+    copy_size: int | None = None
+    """Bytes of the copy that stands at the path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,12 @@ class Intent:
     sha256: str
     facts: Mapping[str, Fact] = field(default_factory=dict)
     note: str | None = None
+
+    @property
+    def history(self) -> str:
+        """What the file's history is to tell of it; whose evidence came with it tells where it came from."""
+        source = ", from the cloud" if any(name.startswith("s3.") for name in self.facts) else ""
+        return f"revision {self.revision}, {self.size} bytes, SHA-256 {self.sha256}{source}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +95,22 @@ class Transfers:
         now: datetime,
         lease_until: datetime,
         force: bool = False,
+        before: tuple[int, int] | None = None,
     ) -> list[Claim]:
-        """Take the next files of the plan, best priority first; no two runs get the same one."""
+        """Take the next files of the plan, best priority first; no two runs get the same one.
+
+        With `before`, a priority and a file's number, the plan ends before that place.
+        """
         file = tables.file
         with self._database.write() as connection:
             query = (
                 select(file.c.id)
-                .where(_due(run_id, profile, now, force=force))
+                .where(due_files(run_id, profile, now, force=force))
                 .order_by(file.c.priority, file.c.id)
                 .limit(limit)
             )
+            if before is not None:
+                query = query.where(~from_place(before))
             ids = list(connection.execute(query).scalars())
             if not ids:
                 return []
@@ -112,7 +127,7 @@ class Transfers:
         query = (
             select(product.c.size)
             .join(file, file.c.product_id == product.c.id)
-            .where(_due(run_id, profile, now, force=force))
+            .where(due_files(run_id, profile, now, force=force))
         )
         with self._database.read() as connection:
             sizes = list(connection.execute(query).scalars())
@@ -189,42 +204,37 @@ class Transfers:
                 for row in connection.execute(query)
             ]
 
+    def give_back(self, run_id: int, file_ids: Collection[int]) -> None:
+        """Take back the claims of files that were not begun, as if the run had never had them."""
+        file = tables.file
+        with self._database.write() as connection:
+            for ids in bulk.chunks(file_ids):
+                connection.execute(
+                    update(file)
+                    .where(file.c.id.in_(ids), file.c.claimed_by == run_id)
+                    .values(claimed_by=None, lease_until=None, attempted_by=None)
+                )
+
     def record_placed(
-        self, run_id: int, placed: Sequence[tuple[Intent, int]], *, now: datetime, how: str = "fetched"
+        self,
+        run_id: int,
+        placed: Sequence[tuple[Intent, int]],
+        *,
+        now: datetime,
+        how: str = "fetched",
+        written: int = 0,
     ) -> None:
         """Commit `present` for files (with their mtime in ns) that are at their paths; close their intents.
 
-        A product whose revision rose meanwhile leaves its file stale.
+        A product whose revision rose meanwhile leaves its file stale. `written` bytes of what the run has
+        reserved are not to come any more.
         """
-        file, product = tables.file, tables.product
-        newest = select(product.c.revision).where(product.c.id == file.c.product_id).scalar_subquery()
         with self._database.write() as connection:
-            for intent, modified_ns in placed:
-                connection.execute(
-                    update(file)
-                    .where(file.c.id == intent.file_id)
-                    .values(
-                        state=case(
-                            (newest == intent.revision, FileState.PRESENT.value), else_=FileState.STALE.value
-                        ),
-                        reason=case((newest == intent.revision, None), else_=NEWER_REVISION),
-                        revision=intent.revision,
-                        size=intent.size,
-                        sha256=intent.sha256,
-                        modified_ns=modified_ns,
-                        note=intent.note,
-                        thumbnail=None,
-                        attempts=0,
-                        failure_kind=None,
-                        last_error=None,
-                        next_attempt_at=None,
-                        claimed_by=None,
-                        lease_until=None,
-                        changed_at=now,
-                    )
-                )
-                _keep_facts(connection, intent)
+            placements.mark_present(connection, placed, now=now)
+            placements.keep_facts(connection, [intent for intent, _ in placed])
             _close(connection, [intent.file_id for intent, _ in placed])
+            if written:
+                lower_reservation(connection, run_id, written)
             events.record(
                 connection,
                 [
@@ -233,7 +243,7 @@ class Transfers:
                         file_id=intent.file_id,
                         run_id=run_id,
                         kind=how,
-                        detail=f"revision {intent.revision}, {intent.size} bytes, SHA-256 {intent.sha256}",
+                        detail=intent.history,
                     )
                     for intent, _ in placed
                 ],
@@ -243,11 +253,15 @@ class Transfers:
 
     def forget_intents(self, file_ids: Collection[int]) -> None:
         """Drop intents that came to nothing."""
+        if not file_ids:
+            return
         with self._database.write() as connection:
             _close(connection, file_ids)
 
     def record_failed(self, run_id: int, failed: Sequence[FailedAttempt], *, now: datetime) -> None:
         """Keep why files did not arrive; a stale copy stays what it is: readable, and wanted anew."""
+        if not failed:
+            return
         file = tables.file
         with self._database.write() as connection:
             for attempt in failed:
@@ -332,7 +346,8 @@ def in_transfer(connection: Connection, file_ids: Collection[int]) -> list[int]:
     return found
 
 
-def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElement[bool]:
+def due_files(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElement[bool]:
+    """Return the condition for files that a run of the profile may fetch now."""
     file, want = tables.file, tables.want
     # Not by the clock, which may jump: a run that is over, or found dead, is closed and holds nothing.
     live = select(tables.run.c.id).where(tables.run.c.outcome.is_(None))
@@ -351,10 +366,28 @@ def _due(run_id: int, profile: str, now: datetime, *, force: bool) -> ColumnElem
         ~and_(file.c.state == FileState.FAILED.value, file.c.next_attempt_at.is_(None)),
     ]
     if not force:
-        # No attempt is put off by more than a day: a later one was told by a clock that went wrong.
-        wrong = file.c.next_attempt_at > now + 2 * LONGEST_DELAY
+        # No attempt is put off by more than a day: a later one was told by a clock that went wrong. What
+        # is absent waits for as long as a profile says, from when that was found.
+        absent = func.coalesce(file.c.failure_kind, "") == FailureKind.ABSENT.value
+        wrong = or_(
+            and_(~absent, file.c.next_attempt_at > now + 2 * LONGEST_DELAY),
+            and_(absent, file.c.changed_at > now + CLOCKS_DIFFER),
+        )
         conditions.append(or_(file.c.next_attempt_at.is_(None), file.c.next_attempt_at <= now, wrong))
     return and_(*conditions)
+
+
+def from_place(place: tuple[int, int]) -> ColumnElement[bool]:
+    """Return the condition for files that come at a place of the plan (priority, number) or after it."""
+    file, (priority, number) = tables.file, place
+    return or_(file.c.priority > priority, and_(file.c.priority == priority, file.c.id >= number))
+
+
+def lower_reservation(connection: Connection, run_id: int, size: int) -> None:
+    """So many bytes of what a run has reserved are not to come any more."""
+    table = tables.reservation
+    rest = case((table.c.bytes > size, table.c.bytes - size), else_=0)
+    connection.execute(update(table).where(table.c.run_id == run_id).values(bytes=rest))
 
 
 def _claims(connection: Connection, ids: Sequence[int]) -> list[Claim]:
@@ -386,23 +419,12 @@ def _claims(connection: Connection, ids: Sequence[int]) -> list[Claim]:
             listed_size=row.listed_size,
             exclusive=row.exclusive,
             attempts=row.attempts,
+            failed_as=FailureKind(row.failure_kind) if row.failure_kind else None,
             replaces=row.state == FileState.STALE.value,
+            copy_size=row.size,
         )
         for row in connection.execute(query)
     ]
-
-
-def _keep_facts(connection: Connection, intent: Intent) -> None:
-    """What the transfer heard of the content (validators) belongs to the product's present revision."""
-    if not intent.facts:
-        return
-    product = tables.product
-    row = connection.execute(
-        select(product.c.facts, product.c.revision).where(product.c.id == intent.product_id)
-    ).first()
-    if row is not None and row.revision == intent.revision:
-        merged: dict[str, Any] = merge_facts(row.facts or {}, intent.facts)
-        connection.execute(update(product).where(product.c.id == intent.product_id).values(facts=merged))
 
 
 def _close(connection: Connection, file_ids: Collection[int]) -> None:

@@ -13,17 +13,22 @@ from jwstwatch.errors import ArchiveError, ContentError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.transfers import Claim, Intent
-from jwstwatch.sync import settling
+from jwstwatch.sync import mirroring, reserving, settling, weighing
 from jwstwatch.sync.context import Context, Reporter
 from jwstwatch.sync.listing import Subject
 from jwstwatch.sync.renewing import Renewal
+from jwstwatch.sync.reserving import Reservation
 from jwstwatch.transfer import copying, placing
-from jwstwatch.transfer.job import Failed, Fetched, Job, TransferSettings
+from jwstwatch.transfer.job import Failed, Fetched, Job, Mirror, TransferSettings
 from jwstwatch.transfer.pool import fetch_all
 
 LEASE = timedelta(minutes=5)
+BATCH_BYTES = 64_000_000
+"""About as many are claimed at a time."""
 GROUP = 64
 """Files that are put in place and committed together, at most."""
+GROUP_BYTES = 256 << 20
+"""Bytes of them, about: older copies that they replace take room until then."""
 
 
 @dataclass(slots=True)
@@ -35,34 +40,46 @@ class Received:
 
 
 def fetch(context: Context, subject: Subject, received: Received, *, authorised: bool) -> None:
-    """Fetch what is planned and due into `received`. Raises what ends a run early, after keeping the rest."""
-    store, run, name = context.store, subject.run, subject.profile.name
-    files, size = store.transfers.planned(run.id, name, now=context.now(), force=subject.options.force)
-    if not files:
+    """Fetch what is planned and due into `received`, as far as there is room for it.
+
+    Raises what ends a run early, after keeping the rest, and `StorageError` where some of the plan waits.
+    """
+    plan = weighing.outline(context, subject)
+    if not plan.files:
         return
     confirm = subject.options.confirm
-    if confirm is not None and not confirm(files, size):
+    if confirm is not None and not confirm(plan.files, plan.size):
         return
-    context.report.planned(files=files, size=size)
+    with reserving.reserve(context, subject, plan) as room:
+        if room.files:
+            context.report.planned(files=room.files, size=room.size)
+            _transfer(context, subject, received, room, authorised=authorised)
+    room.conclude()
+
+
+def _transfer(
+    context: Context, subject: Subject, received: Received, room: Reservation, *, authorised: bool
+) -> None:
+    """Fetch what there is room for."""
     renewal = Renewal(context, authorised=authorised)
 
     def settle(group: Sequence[Fetched | Failed]) -> None:
-        _settle(context, subject, received, group)
+        _settle(context, subject, received, room, group)
         renewal.note(group)
 
     gathering = _Gathering(settle)
     outcomes = fetch_all(
-        _jobs(context, subject, received, authorised=authorised),
+        _jobs(context, subject, received, room, authorised=authorised, copied=gathering.add),
         settings=TransferSettings(
             connections=context.mast.connections,
             timeout=context.mast.timeout,
-            bandwidth=context.mast.bandwidth,
+            bandwidth=context.mast.limit,
         ),
         token=renewal.token,
         refused=renewal.refused,
         check=check,
         stop=context.stop,
-        progress=_Progress(context.report),
+        progress=_Progress(context.report, room),
         idle=gathering.settle,
         budget=context.budget,
     )
@@ -72,7 +89,7 @@ def fetch(context: Context, subject: Subject, received: Received, *, authorised:
                 gathering.add(outcome)
     except ArchiveError:
         gathering.settle()
-        store.transfers.forgive_outage(run.id, now=context.now())
+        context.store.transfers.forgive_outage(subject.run.id, now=context.now())
         raise
     except Exception:
         # Whatever it was: what is verified is kept.
@@ -87,48 +104,73 @@ class _Gathering:
     def __init__(self, settle: Callable[[list[Fetched | Failed]], None]) -> None:
         self._settle = settle
         self._outcomes: list[Fetched | Failed] = []
+        self._size = 0
 
     def add(self, outcome: Fetched | Failed) -> None:
         self._outcomes.append(outcome)
-        if len(self._outcomes) >= GROUP:
+        self._size += outcome.size if isinstance(outcome, Fetched) else 0
+        if len(self._outcomes) >= GROUP or self._size >= GROUP_BYTES:
             self.settle()
 
     def settle(self) -> None:
         """Settle what there is; called when nothing more came for a moment, and at the end."""
-        outcomes, self._outcomes = self._outcomes, []
+        outcomes, self._outcomes, self._size = self._outcomes, [], 0
         if outcomes:
             self._settle(outcomes)
 
 
-def _jobs(context: Context, subject: Subject, received: Received, *, authorised: bool) -> Iterator[Job]:
-    """Claim the next files of the plan as they are needed; what lies elsewhere already is copied."""
+def _jobs(
+    context: Context,
+    subject: Subject,
+    received: Received,
+    room: Reservation,
+    *,
+    authorised: bool,
+    copied: Callable[[Fetched], None],
+) -> Iterator[Job]:
+    """Claim the next files of the plan as they are needed; what lies elsewhere already goes to `copied`."""
     store, run = context.store, subject.run
     while not context.stop.is_set():
         now = context.now()
         claims = store.transfers.claim(
             run.id,
             subject.profile.name,
-            limit=4 * context.mast.connections,
+            limit=_batch(room, context.mast.connections),
             now=now,
             lease_until=now + LEASE,
             force=subject.options.force,
+            before=room.before,
         )
+        claims = room.let_through(claims, received.claims.values())
         if not claims:
             return
         sources = store.transfers.sources(claims)
+        elsewhere = [claim for claim in claims if claim.file_id not in sources]
+        mirrors = mirroring.Mirrors(context, subject.profile.name, elsewhere)
         for claim in claims:
             received.claims[claim.file_id] = claim
-            job = _job(context, claim, authorised=authorised)
+            job = _job(context, claim, authorised=authorised, mirror=mirrors.of(claim))
             if not claim.replaces and _take_in(context, subject, claim, job.target):
+                room.settled([received.claims.pop(claim.file_id)])
                 continue
-            copied = _copy(job, sources.get(claim.file_id))
-            if copied is not None:
-                _settle(context, subject, received, [copied])
+            copy = _copy(job, sources.get(claim.file_id))
+            if copy is not None:
+                room.advanced(claim.file_id, copy.size)
+                copied(copy)
             else:
                 yield job
 
 
-def _job(context: Context, claim: Claim, *, authorised: bool) -> Job:
+def _batch(room: Reservation, connections: int) -> int:
+    """Return how many files to claim at a time: some for each connection, more where they are small.
+
+    To look for the next ones costs as much as the plan is long; another run does without what this one has.
+    """
+    mean = max(1, room.size // max(1, room.files))
+    return max(4 * connections, min(512, BATCH_BYTES // mean))
+
+
+def _job(context: Context, claim: Claim, *, authorised: bool, mirror: Mirror | None) -> Job:
     return Job(
         key=claim.file_id,
         url=context.archive.download_url(claim.uri),
@@ -138,6 +180,7 @@ def _job(context: Context, claim: Claim, *, authorised: bool) -> Job:
         listed_size=claim.listed_size,
         checksum=None,
         authorised=authorised,
+        mirror=mirror,
     )
 
 
@@ -176,10 +219,14 @@ def _copy(job: Job, source: tuple[Path, str] | None) -> Fetched | None:
 
 
 def _settle(
-    context: Context, subject: Subject, received: Received, group: Sequence[Fetched | Failed]
+    context: Context,
+    subject: Subject,
+    received: Received,
+    room: Reservation,
+    group: Sequence[Fetched | Failed],
 ) -> None:
     claimed = [(received.claims[outcome.job.key], outcome) for outcome in group]
-    settling.settle(context, subject, claimed)
+    settling.settle(context, subject, claimed, reserved=room.settled(claim for claim, _ in claimed))
     received.bytes += sum(outcome.received for outcome in group)
     for outcome in group:
         received.claims.pop(outcome.job.key, None)
@@ -194,17 +241,25 @@ def settle_open_intents(context: Context, subject: Subject) -> None:
         part = target.parent / intent.part
         with translate_storage_errors(target):
             if not _matches(target, intent) and _matches(part, intent):
-                with contextlib.suppress(UnsafePathError):
-                    placing.place(part, target)
-                    placing.sync_folders([target.parent])
+                _put_in_place(part, target)
             if _matches(target, intent):
+                # All before the record: whoever dies in between finds the intent again.
+                placing.sync_folders([target.parent])
+                placing.remove_parts(target.parent, target.name)
                 placed = [(intent, target.stat().st_mtime_ns)]
                 context.store.transfers.record_placed(
                     subject.run.id, placed, now=context.now(), how="settled"
                 )
-                placing.remove_parts(target.parent, target.name)
             else:
                 context.store.transfers.forget_intents([intent.file_id])
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    """Place a verified partial; where something foreign stands at the path it goes, as in a run."""
+    try:
+        placing.place(part, target)
+    except UnsafePathError:
+        placing.discard(part)
 
 
 def _matches(path: Path, intent: Intent) -> bool:
@@ -217,15 +272,17 @@ def _matches(path: Path, intent: Intent) -> bool:
 
 
 class _Progress:
-    """Passes the transfer's progress on to whoever listens to the run."""
+    """Passes the transfer's progress on to whoever listens to the run, and to the watch over the disk."""
 
-    def __init__(self, report: Reporter) -> None:
-        self._report = report
+    def __init__(self, report: Reporter, room: Reservation) -> None:
+        self._report, self._room = report, room
 
     def started(self, job: Job, size: int | None) -> None:
+        self._room.started(job.key)
         self._report.started(job.key, job.name, size)
 
     def advanced(self, job: Job, count: int) -> None:
+        self._room.advanced(job.key, count)
         self._report.advanced(job.key, count)
 
     def finished(self, job: Job) -> None:

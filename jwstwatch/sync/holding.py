@@ -5,6 +5,7 @@ from __future__ import annotations
 from jwstwatch.core.amounts import files_text, size_text
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import PlanWaitsError
+from jwstwatch.sync import reserving
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 
@@ -39,7 +40,10 @@ def require_yes(context: Context, subject: Subject) -> None:
                 text = f"{name}: {error.message}: {error.hint}"
                 notices.raise_(cause, kind="plan", profile=name, text=text, now=context.now())
             raise error
-    notices.clear(cause, now=context.now())
+    if files:
+        notices.clear(cause, now=context.now())
+    else:
+        reserving.forget(context, subject, cause)
 
 
 def _error(subject: Subject, files: int, size: int, limit: int) -> PlanWaitsError:

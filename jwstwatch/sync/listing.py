@@ -148,6 +148,7 @@ def _plan(
 ) -> list[PlanRow]:
     """Decide for each kept product what its path needs."""
     layout_rules = rules.layout_rules(subject.profile.parameters)
+    ranking = planning.Ranking(subject.profile.parameters.priority)
     candidates: dict[str, str] = {}
     for product in kept:
         try:
@@ -186,7 +187,11 @@ def _plan(
         )
         found = _believed(known, on_disk.get(path), subject.profile.parameters)
         decision = planning.plan(
-            target, known.known if known else None, found, has_token=context.token is not None
+            target,
+            known.known if known else None,
+            found,
+            has_token=context.token is not None,
+            ranking=ranking,
         )
         if context.token_rejected and decision.reason == planning.NO_TOKEN:
             decision = replace(decision, reason=planning.TOKEN_REJECTED)

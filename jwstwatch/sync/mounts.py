@@ -16,10 +16,11 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """What a look at an output folder found; `free_bytes` is None where it is not mounted."""
+    """What a look at an output folder found; its bytes are None where it is not mounted."""
 
     mounted: bool
     free_bytes: int | None = None
+    total_bytes: int | None = None
     problem: str | None = None
 
 
@@ -57,7 +58,8 @@ def look(path: Path, identity: str) -> Mount:
         status = os.statvfs(path)
     except OSError as error:
         return Mount(mounted=True, problem=f"cannot be asked for its free space: {error.strerror}")
-    return Mount(mounted=True, free_bytes=status.f_bavail * status.f_frsize)
+    free, total = status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
+    return Mount(mounted=True, free_bytes=free, total_bytes=total)
 
 
 def _answer(answer: Future[Mount], path: Path, identity: str) -> None:

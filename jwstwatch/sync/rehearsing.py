@@ -17,7 +17,7 @@ from jwstwatch.store.plans import PlanRow
 from jwstwatch.store.reports import FileQuery, FileReport
 from jwstwatch.store.scratch import end_run_of, scratch_copy
 from jwstwatch.store.transfers import Claim, Intent
-from jwstwatch.sync import adopting, authorising, fetching, holding, listing, roots, rules
+from jwstwatch.sync import adopting, authorising, fetching, holding, listing, roots, rules, weighing
 from jwstwatch.sync.context import Context, Nobody, Options
 
 _CLAIMED_AT_ONCE = 500
@@ -65,6 +65,7 @@ def _rehearse(profile: Profile, context: Context, options: Options) -> Rehearsal
     heard = listing.Heard(skipped=set())
     listing.list_and_plan(logged_in.context, subject, heard)
     held = _held(context, subject)
+    admission, refusal = weighing.foresee(context, subject)
     plan = _plan(context, subject, verified)
     counts = context.store.reports.of_run(subject.run.id, profile.name)
     return Rehearsal(
@@ -79,6 +80,8 @@ def _rehearse(profile: Profile, context: Context, options: Options) -> Rehearsal
         skipped=_skipped(context, profile, heard.skipped or set()),
         observations=heard.answer.found if heard.answer else 0,
         held=held,
+        waits=Tally(files=admission.waiting, size=admission.waiting_bytes),
+        shortage=f"{refusal.message}. {refusal.hint}" if refusal is not None else None,
         notes=tuple(notes),
     )
 

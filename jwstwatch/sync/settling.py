@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
-from jwstwatch.core.retrying import Failure, FailureKind, next_attempt
+from jwstwatch.core.retrying import Failure, FailureKind, confirmed, next_attempt
 from jwstwatch.errors import UnsafePathError
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
@@ -35,9 +35,16 @@ class _Placed:
     replaced: bool
 
 
-def settle(context: Context, subject: Subject, group: Sequence[tuple[Claim, Fetched | Failed]]) -> None:
+def settle(
+    context: Context,
+    subject: Subject,
+    group: Sequence[tuple[Claim, Fetched | Failed]],
+    *,
+    reserved: int = 0,
+) -> None:
     """Put what was fetched or copied in place, and keep why the rest was not (rule 1).
 
+    `reserved` bytes of the run's reservation were for them, and are not to come any more.
     Raises `StorageError` where the disk refuses; open intents are settled by the next run then.
     """
     store, run = context.store, subject.run
@@ -58,10 +65,10 @@ def settle(context: Context, subject: Subject, group: Sequence[tuple[Claim, Fetc
     with translate_storage_errors(subject.root.path):
         placing.sync_folders({outcome.job.target.parent for _, outcome, _ in arrived})
     rows = [(entry.intent, entry.modified_ns) for entry in placed]
-    store.transfers.record_placed(run.id, rows, now=context.now())
+    store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved)
     store.transfers.forget_intents([claim.file_id for claim, _ in refused])
     failures = [*failed, *refused]
-    attempts = [_attempt(context, claim, failure) for claim, failure in failures]
+    attempts = [_attempt(context, subject, claim, failure) for claim, failure in failures]
     store.transfers.record_failed(run.id, attempts, now=context.now())
     for _, failure in failures:
         context.report.failed(failure.job.name, failure.failure.message)
@@ -110,16 +117,17 @@ def _intent(claim: Claim, outcome: Fetched) -> Intent:
         revision=claim.revision,
         size=outcome.size,
         sha256=outcome.sha256,
-        facts={f"http.{name}": value for name, value in outcome.evidence.items()},
+        facts={f"{outcome.service}.{name}": value for name, value in outcome.evidence.items()},
         note=outcome.note,
     )
 
 
-def _attempt(context: Context, claim: Claim, outcome: Failed) -> FailedAttempt:
-    failure = outcome.failure
+def _attempt(context: Context, subject: Subject, claim: Claim, outcome: Failed) -> FailedAttempt:
+    failure = confirmed(outcome.failure, claim.failed_as)
     now = context.now()
     state, reason = FileState.FAILED, failure.message
-    when = next_attempt(failure, attempts=claim.attempts + 1, now=now)
+    recheck = subject.profile.parameters.recheck
+    when = next_attempt(failure, attempts=claim.attempts + 1, now=now, recheck=recheck)
     if failure.kind is FailureKind.UNAUTHORISED:
         state = FileState.WITHHELD
         reason = NOT_AUTHORISED if outcome.job.authorised else NO_TOKEN

@@ -52,7 +52,7 @@ def standing(
         "profiles": [_profile(known, profile) for profile in settings.profiles.values()],
         "archive": parts.archive(known),
         "token": parts.token(store, token, now=now),
-        "roots": parts.roots(store, kept),
+        "roots": parts.roots(settings, store, kept),
         "running": parts.running(known),
         "notices": parts.notices(known),
         "configuration": parts.configuration(settings, live),
@@ -128,6 +128,7 @@ def _know(
         # What is said of a profile that is no more concerns nobody.
         notices=[each for each in store.notices.holding() if each.profile in (None, *names)],
         next_runs=(live.next_runs if live is not None else None) or next_runs or {},
+        waiting=parts.waits(store, kept),
     )
 
 
@@ -152,6 +153,8 @@ def _profile(known: Known, profile: Profile) -> dict[str, object]:
         "queued": known.live is not None and name in known.live.waiting,
         "found_nothing": known.notice(f"{parts.NOTHING_FOUND} {name}") is not None,
         "approval": _approval(known, name),
+        "waiting": parts.waiting_of(known.waiting, name),
+        "quota_bytes": profile.parameters.quota,
         "warnings": [*told, *profile.warnings],
     }
 

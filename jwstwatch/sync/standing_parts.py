@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jwstwatch.core.dates import iso
+from jwstwatch.core.space import Limit, kept_free
 from jwstwatch.core.status import is_reachable
 from jwstwatch.core.token_age import days_left
 from jwstwatch.sync.keeping import Kept
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jwstwatch.config.secrets import Token
     from jwstwatch.config.settings import Settings
     from jwstwatch.core.live import Live, Running
     from jwstwatch.store.notices import Notice
     from jwstwatch.store.outlook import OpenRun
     from jwstwatch.store.reports import ProfileCounts
+    from jwstwatch.store.reservations import Waiting
     from jwstwatch.store.runs import RunRecord
     from jwstwatch.store.store import Store
+    from jwstwatch.sync.mounts import Mount
 
 ARCHIVE_DOWN = "archive down"
 NOTHING_FOUND = "nothing found"
@@ -42,6 +47,7 @@ class Known:
     counts: Mapping[str, ProfileCounts]
     notices: Sequence[Notice]
     next_runs: Mapping[str, datetime]
+    waiting: Sequence[Waiting]
 
     def notice(self, cause: str) -> Notice | None:
         """Return the notice with this cause, if it holds."""
@@ -106,9 +112,10 @@ def token(store: Store, found: Token | None, *, now: datetime) -> dict[str, obje
     }
 
 
-def roots(store: Store, kept: Kept) -> list[dict[str, object]]:
-    """Return every output folder that the state has used."""
+def roots(settings: Settings, store: Store, kept: Kept) -> list[dict[str, object]]:
+    """Return every output folder that the state has used, and what waits for space there."""
     documents: list[dict[str, object]] = []
+    waiting = [each for each in waits(store, kept) if each.limit is Limit.SPACE]
     for root in kept.answer("roots", store.roots.all):
         found = kept.mounts.look(root.path, root.uuid)
         documents.append(
@@ -116,11 +123,43 @@ def roots(store: Store, kept: Kept) -> list[dict[str, object]]:
                 "path": str(root.path),
                 "mounted": found.mounted,
                 "free_bytes": found.free_bytes,
+                "min_free_bytes": min_free(settings, root.path, found),
                 "files": root.files,
+                "waiting": _sum([each for each in waiting if each.root == root.path]),
                 "problem": found.problem,
             }
         )
     return documents
+
+
+def waits(store: Store, kept: Kept) -> list[Waiting]:
+    """Return what waits for room, by profile and output folder."""
+    return kept.answer("waiting", store.reservations.waiting)
+
+
+def waiting_of(found: Iterable[Waiting], profile: str) -> dict[str, object] | None:
+    """Return what of a profile waits for room, and for which; None for nothing."""
+    mine = [each for each in found if each.profile == profile]
+    return {**_sum(mine), "for": mine[0].limit.value} if mine else None
+
+
+def _sum(found: Iterable[Waiting]) -> dict[str, object]:
+    listed = list(found)
+    return {"files": sum(each.files for each in listed), "bytes": sum(each.size for each in listed)}
+
+
+def min_free(settings: Settings, root: Path, found: Mount) -> int | None:
+    """Return the bytes that the profiles of a folder keep free there: the most that one of them does."""
+    from jwstwatch.sync.rules import root_of
+
+    if found.total_bytes is None:
+        return None
+    chosen = [
+        profile.parameters.min_free
+        for profile in settings.profiles.values()
+        if root_of(profile.parameters) == root
+    ]
+    return max((kept_free(each, total=found.total_bytes) for each in chosen), default=0)
 
 
 def running(known: Known) -> list[dict[str, object]]:

@@ -41,6 +41,7 @@ _WHEN_OF_KIND: Final[Mapping[str, str]] = {
     "archive": "archive",
     "profile": FAILURES,
     "plan": FAILURES,
+    "space": FAILURES,
     "clock": FAILURES,
     "hook": FAILURES,
 }

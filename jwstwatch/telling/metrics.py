@@ -15,7 +15,7 @@ from jwstwatch.telling.exposition import Family, Samples, exposition
 MODE = 0o644
 """The node exporter is another user."""
 
-NOTICE_KINDS: Final = ("token", "clock", "archive", "profile", "plan", "hook", "message")
+NOTICE_KINDS: Final = ("token", "clock", "archive", "profile", "plan", "space", "hook", "message")
 """Counted also where there are none, so that an alert has something to compare."""
 
 Document = Mapping[str, Any]

@@ -42,7 +42,7 @@ def judge_status(
 def read_retry_after(value: str, *, now: datetime) -> float | None:
     """Return the seconds that a Retry-After header asks for, from its number or its date."""
     value = value.strip()
-    if re.fullmatch(r"[0-9]{1,9}", value):
+    if re.fullmatch(r"[0-9]{1,300}", value):
         return float(value)
     moment = _read_date(value)
     return None if moment is None else max(0.0, (moment - now).total_seconds())

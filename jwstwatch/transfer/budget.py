@@ -18,20 +18,22 @@ from jwstwatch.transfer.job import AbortedError
 if TYPE_CHECKING:
     import ssl
 
+    from jwstwatch.core.timetables import Limit
     from jwstwatch.transfer.line import Line
 
 
 class Budget:
     """Lends at most `connections` lines to the archive, and holds the one gate that every byte passes.
 
-    `bandwidth` is bytes a second, None no limit. A line that is free goes to the run that has the fewest of
-    those that want one, of equal ones to the one that last had one longest ago: k runs have about
-    connections / k each, a run alone has all, and nobody waits for more than one turn of each other run.
+    `bandwidth` is bytes a second or a timetable of such, None no limit. A line that is free goes to the run
+    that has the fewest of those that want one, of equal ones to the one that last had one longest ago: k runs
+    have about connections / k each, a run alone has all, and nobody waits for more than one turn of each
+    other run.
     A line keeps its connections from one run to the next, so the archive never sees more than `connections`;
     they are closed when no run is left.
     """
 
-    def __init__(self, connections: int, bandwidth: float | None = None) -> None:
+    def __init__(self, connections: int, bandwidth: Limit | float | None = None) -> None:
         self.bandwidth = Bandwidth(bandwidth)
         self._connections = max(1, connections)
         self._lock = threading.Lock()
@@ -45,7 +47,7 @@ class Budget:
         """Return how many lines there are for all runs together."""
         return self._connections
 
-    def resize(self, connections: int, bandwidth: float | None) -> None:
+    def resize(self, connections: int, bandwidth: Limit | float | None) -> None:
         """Lend so many lines from now on; where they are fewer, those that are lent come back first."""
         self.bandwidth.resize(bandwidth)
         with self._lock:
@@ -77,7 +79,8 @@ class Budget:
         return sum(len(share.lent) for share in self._shares)
 
     def _open(self) -> Line:
-        from jwstwatch.transfer.line import Line, trusted_authorities
+        from jwstwatch.transfer.line import Line
+        from jwstwatch.transfer.routes import trusted_authorities
 
         if self._authorities is None:
             # Reading them takes longer than a small file, and plain HTTP needs none.

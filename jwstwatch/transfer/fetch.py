@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from jwstwatch.transfer.answers import (
 )
 from jwstwatch.transfer.bandwidth import Bandwidth
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferError
-from jwstwatch.transfer.partial import Partial, Resumption
+from jwstwatch.transfer.partial import Folders, Partial, Resumption
 from jwstwatch.transfer.progress import Progress
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Tools:
     timeout: float
     received: Callable[[int], None]
     """Told of every byte that comes from the archive."""
+    folders: Folders = field(default_factory=Folders)
 
 
 class Attempt:
@@ -70,7 +71,7 @@ class Attempt:
     def run(self) -> Fetched | Failed:
         """Fetch the file; a partial that can go on later stays, every other is removed."""
         try:
-            partial = Partial(self._job)
+            partial = Partial(self._job, self._tools.folders)
             try:
                 return self._transfer(partial, partial.resumption())
             except StaleError:
@@ -128,6 +129,8 @@ class Attempt:
     def _open(self, partial: Partial, resumption: Resumption | None, body: Body) -> int | None:
         """Prepare the partial for what `body` brings; return the bytes that the whole file will have."""
         if body.status == 416 and resumption is not None:
+            if self._job.mirrored:
+                raise self._lacks(f"{body.server} has less of {self._job.name} than is there already")
             raise StaleError
         failure = judge_status(
             body.status, body.headers, name=self._job.name, server=body.server, now=datetime.now(UTC)
@@ -136,15 +139,33 @@ class Attempt:
             raise TransferError(failure)
         if is_web_page(body.headers, b""):
             raise self._web_page(body)
+        if self._job.mirrored:
+            self._require_listed_size(body)
         if body.status == 206:
             if resumption is None:
                 raise self._archive(
                     f"{body.server} sends a piece of {self._job.name} where all was asked for"
                 )
-            return _continue(partial, resumption, body)
+            return _continue(partial, resumption, body, validator=self._validator(body))
         total = None if body.encoded else read_length(body.headers)
-        partial.begin(validator=None if body.encoded else read_validator(body.headers), total=total)
+        partial.begin(validator=None if body.encoded else self._validator(body), total=total)
         return total
+
+    def _validator(self, body: Body) -> str | None:
+        """Return what proves that the content is still the same; two services may well share a date."""
+        validator = read_validator(body.headers)
+        dated = validator is not None and not validator.startswith('"')
+        return None if dated and self._job.mirrored else validator
+
+    def _require_listed_size(self, body: Body) -> None:
+        """Refuse a mirror's older copy before it is read, and before it costs a partial of the archive's."""
+        if body.status == 206:
+            _, _, length = read_content_range(body.headers) or (0, 0, None)
+        else:
+            length = None if body.encoded else read_length(body.headers)
+        listed = self._job.listed_size
+        if length not in (None, listed):
+            raise self._lacks(f"{body.server} has {length} bytes of {self._job.name}, {listed} are listed")
 
     def _stream(self, partial: Partial, body: Body) -> None:
         tools = self._tools
@@ -183,6 +204,10 @@ class Attempt:
         if (total is not None and partial.size > total) or body.runs_over():
             partial.discard()
             raise self._archive(f"{body.server} sent more bytes of {self._job.name} than it announced")
+        if self._job.mirrored and partial.size != listed:
+            # It did not say beforehand how much would come.
+            partial.discard()
+            raise self._lacks(f"{body.server} sent another number of bytes of {self._job.name} than listed")
 
     def _verify(self, partial: Partial) -> None:
         stated = self._job.checksum
@@ -208,18 +233,21 @@ class Attempt:
     def _web_page(self, body: Body) -> TransferError:
         return self._archive(f"{body.server} sends a web page instead of {self._job.name}")
 
+    def _lacks(self, message: str) -> TransferError:
+        return TransferError(Failure(kind=FailureKind.MISSING, message=message))
+
     def _archive(self, message: str) -> TransferError:
         return TransferError(Failure(kind=FailureKind.ARCHIVE, message=message))
 
 
-def _continue(partial: Partial, resumption: Resumption, body: Body) -> int:
+def _continue(partial: Partial, resumption: Resumption, body: Body, *, validator: str | None) -> int:
     """Go on where the partial stopped if the 206 in `body` is the rest of the same content."""
     span = read_content_range(body.headers)
     if span is None or body.encoded:
         raise StaleError
     first, last, total = span
     totals = {length for length in (total, resumption.total) if length is not None}
-    same = resumption.validator is None or read_validator(body.headers) == resumption.validator
+    same = resumption.validator is None or validator == resumption.validator
     if not same or first != resumption.offset or len(totals) > 1:
         raise StaleError
     partial.resume(resumption)

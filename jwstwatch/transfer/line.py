@@ -4,48 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any
 from urllib.parse import urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3 import exceptions as trouble
-from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.wait import wait_for_read
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.transfer.answers import REDIRECTS, read_length
 from jwstwatch.transfer.job import AbortedError, TransferError
+from jwstwatch.transfer.routes import CONNECT_TIMEOUT, Route
 
-CONNECT_TIMEOUT = 10.0
-"""Seconds to wait for a connection; short, for a stop cannot cut this wait."""
 MOST_REDIRECTS = 5
+SLOWEST = 2.0
+"""Time-outs that the headers, or a single read of a body, may take in all, however often a byte comes."""
 
 _MOST_ORIGINS = 8
 _WORTH_READING = 1 << 16
 """Bytes of a refusal that cost less than a new connection."""
 _TOKEN = re.compile(r"[!-~]+")
 _ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")
 _BROKEN = (trouble.HTTPError, http.client.HTTPException, OSError)
-
-
-def trusted_authorities() -> ssl.SSLContext:
-    """Return the TLS settings that requests would use, so that queries and transfers trust alike."""
-    from requests.utils import DEFAULT_CA_BUNDLE_PATH
-
-    bundle = (
-        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or DEFAULT_CA_BUNDLE_PATH
-    )
-    if Path(bundle).is_dir():
-        return ssl.create_default_context(capath=bundle)
-    return ssl.create_default_context(cafile=bundle)
 
 
 class Body:
@@ -68,6 +56,8 @@ class Body:
     @property
     def bounded(self) -> bool:
         """Tell whether HTTP itself shows where the body ends, so that an early end is an error."""
+        if self.encoded:
+            return False  # it shows where the packed bytes end, and they may have been cut before
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         return chunked or read_length(self.headers) is not None
 
@@ -95,7 +85,8 @@ class Body:
         """Give the connection up, unless its answer was read to the end or is a short refusal."""
         length = read_length(self.headers)
         if self.status >= 300 and length is not None and length <= _WORTH_READING:
-            self._response.drain_conn()
+            with contextlib.suppress(AbortedError, TransferError), self._line.translate(self.server):
+                self._response.drain_conn()
         self._response.close()
 
 
@@ -106,8 +97,11 @@ class Line:
         self._timeout = CONNECT_TIMEOUT
         self._halt = threading.Event()
         self._authorities = authorities
-        self._managers: dict[str, urllib3.PoolManager] = {}
+        self._routes: dict[str, Route] = {}
         self._sockets: list[socket.socket] = []
+        self._due: float | None = None
+        """By the monotonic clock: when what is waited for now must be there."""
+        self._overdue = False
 
     def serve(self, *, timeout: float, halt: threading.Event) -> None:
         """Serve another run: `timeout` is seconds without a byte, and a set `halt` ends all it asks for.
@@ -119,18 +113,19 @@ class Line:
 
     def get(self, url: str, headers: Mapping[str, str], *, token: str | None = None) -> Body:
         """Return the answer to a GET; the token goes to the first origin only, wherever that sends us."""
-        allowed = self._origin(url)
+        origin = allowed = self._origin(url)
         if token is not None and not _TOKEN.fullmatch(token):
             # An HTTP library would quote it in its error.
             raise self.failure("The token holds characters that no token has", FailureKind.UNAUTHORISED)
         for _ in range(MOST_REDIRECTS + 1):
-            if self._origin(url) != allowed:
+            if origin != allowed:
                 token = None
             secret = {} if token is None else {"Authorization": f"token {token}"}
-            body = self._ask(url, {**headers, **secret})
+            body = self._ask(origin, url, {**headers, **secret})
             if body.status not in REDIRECTS:
                 return body
             url = self._follow(url, body)
+            origin = self._origin(url)
         raise self.failure(f"{allowed} redirects more than {MOST_REDIRECTS} times", FailureKind.REFUSED)
 
     def cut(self) -> None:
@@ -140,43 +135,58 @@ class Line:
                 # The plain method: that of a TLS socket would take its state away under the reader.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def cut_if_overdue(self) -> None:
+        """Wake who waits for an answer that drips: it is never silent, and never there. For any thread."""
+        due = self._due
+        if due is not None and time.monotonic() > due:
+            self._overdue = True
+            self.cut()
+
     def close(self) -> None:
         """Close every connection."""
-        for manager in self._managers.values():
-            manager.clear()
-        self._managers.clear()
+        for route in self._routes.values():
+            route.close()
+        self._routes.clear()
         self._sockets.clear()
 
     def failure(self, message: str, kind: FailureKind = FailureKind.ARCHIVE) -> TransferError:
         """Return the error that ends an attempt."""
         return TransferError(Failure(kind=kind, message=message))
 
-    @contextlib.contextmanager
-    def translate(self, server: str) -> Iterator[None]:
+    def translate(self, server: str) -> _Translation:
         """Turn what the HTTP library raises into an `AbortedError` or a `TransferError` about `server`."""
-        try:
-            yield
-        except trouble.LocationValueError as error:
-            raise self.failure(f"{server} has no usable address", FailureKind.REFUSED) from error
-        except _BROKEN as error:
-            if self._halt.is_set():
-                raise AbortedError from error
-            raise self.failure(f"{server} {self._describe(error)}") from error
+        return _Translation(self, server)
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> Body:
-        server = self._origin(url)
+    def begin_to_wait(self) -> None:
+        """Note that somebody waits for the archive from now on."""
+        self._overdue = False
+        self._due = time.monotonic() + SLOWEST * self._timeout
+
+    def end_to_wait(self) -> None:
+        """Note that nobody does any more."""
+        self._due = None
+
+    def explain(self, error: BaseException | None, server: str) -> Exception | None:
+        """Return what `error` amounts to where it is the HTTP library's; without one, whether all is well."""
+        if isinstance(error, trouble.LocationValueError):
+            return self.failure(f"{server} has no usable address", FailureKind.REFUSED)
+        if not isinstance(error, _BROKEN) and not (error is None and self._overdue):
+            return None
+        if self._halt.is_set():
+            return AbortedError()
+        return self.failure(f"{server} {self._describe(error, server)}")
+
+    def _ask(self, server: str, url: str, headers: Mapping[str, str]) -> Body:
         if self._halt.is_set():
             raise AbortedError
         with self.translate(server):
-            response = self._manager(server).request(
-                "GET",
-                url,
-                headers=dict(headers),
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout),
-            )
+            route = self._route(server)
+            response = route.get(url, headers, timeout=self._timeout)
+            if self._overdue:
+                response.close()  # cut in its headers, which look whole
+        if response.status == 407 and route.proxy is not None:
+            response.close()
+            raise self.failure(f"{server} cannot be reached: {_refusal(route.proxy)}")
         return Body(response, self, server)
 
     def _follow(self, url: str, body: Body) -> str:
@@ -197,7 +207,8 @@ class Line:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise self._no_address() from error
-        if not host or parts.scheme not in ("http", "https"):
+        # Libraries do not agree on which host an address with a backslash names.
+        if not host or parts.scheme not in ("http", "https") or "\\" in parts.netloc:
             raise self._no_address()
         standard = 443 if parts.scheme == "https" else 80
         return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port or standard}"
@@ -205,65 +216,70 @@ class Line:
     def _no_address(self) -> TransferError:
         return self.failure("The file has no address that can be asked", FailureKind.REFUSED)
 
-    def _manager(self, origin: str) -> urllib3.PoolManager:
-        """Return what keeps the connections to `origin`; the environment's proxies are looked up once."""
-        if origin not in self._managers:
-            if len(self._managers) >= _MOST_ORIGINS:
+    def _route(self, origin: str) -> Route:
+        """Return the way to `origin`; each keeps its connection."""
+        if origin not in self._routes:
+            if len(self._routes) >= _MOST_ORIGINS:
                 self.close()
-            self._managers[origin] = self._open(origin)
-        return self._managers[origin]
-
-    def _open(self, origin: str) -> urllib3.PoolManager:
-        parts = urlsplit(origin)
-        options: dict[str, Any] = {"num_pools": 1, "maxsize": 1}
-        if parts.scheme == "https":
-            options["ssl_context"] = self._authorities()
-        proxies = {} if proxy_bypass(parts.hostname or "") else getproxies()
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
-        if proxy is None:
-            manager = urllib3.PoolManager(**options)
-        else:
-            secret = urllib3.util.parse_url(proxy).auth
-            options["proxy_headers"] = urllib3.make_headers(proxy_basic_auth=secret) if secret else None
-            manager = urllib3.ProxyManager(proxy, **options)
-        manager.pool_classes_by_scheme = _pool_classes(self._adopt)
-        return manager
+            self._routes[origin] = Route(origin, authorities=self._authorities, adopt=self._adopt)
+        return self._routes[origin]
 
     def _adopt(self, sock: socket.socket) -> None:
         self._sockets = [known for known in self._sockets if known.fileno() != -1] + [sock]
         if self._halt.is_set():
             raise AbortedError
 
-    def _describe(self, error: Exception) -> str:
+    def _describe(self, error: BaseException | None, server: str) -> str:
+        if self._overdue:
+            return f"was too slow: nothing whole came in {SLOWEST * self._timeout:g} s"
         match error:
             case trouble.ReadTimeoutError():
                 return f"was silent for {self._timeout:g} s"
-            case trouble.NewConnectionError() | trouble.ConnectTimeoutError() | trouble.ProxyError():
+            case trouble.ProxyError():
+                return f"cannot be reached: {_blame(self._routes[server].proxy, error)}"
+            case trouble.NewConnectionError() | trouble.ConnectTimeoutError():
                 return "cannot be reached"
             case trouble.SSLError():
-                return "cannot prove who it is"
+                return "cannot prove who it is; a site's own authority is named in REQUESTS_CA_BUNDLE"
             case trouble.DecodeError():
                 return "packed its data wrongly"
         return "broke the connection off"
 
 
-def _pool_classes(adopt: Callable[[Any], None]) -> dict[str, Any]:
-    """Return urllib3's pools with connections that show their sockets, for `cut`."""
+def _blame(proxy: str | None, error: trouble.ProxyError) -> str:
+    cause = error.original_error
+    if isinstance(cause, trouble.SSLError | ssl.SSLError):
+        return f"the proxy {proxy} cannot prove who it is"
+    tunnel = _TUNNEL.match(str(cause))
+    if tunnel is None:
+        return f"the proxy {proxy} does not answer"
+    if tunnel[1] == "407":
+        return _refusal(proxy)
+    return f"the proxy {proxy} does not let us through (HTTP {tunnel[1]})"
 
-    class Plain(HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            adopt(self.sock)
 
-    class Secure(HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            adopt(self.sock)
+def _refusal(proxy: str | None) -> str:
+    return f"the proxy {proxy} asks for a name and a password that it accepts (HTTP 407)"
 
-    class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
 
-    class SecurePool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Secure
+class _Translation:
+    """The block of `Line.translate`; a class and not a generator, as every read of a body is in one."""
 
-    return {"http": PlainPool, "https": SecurePool}
+    __slots__ = ("_line", "_server")
+
+    def __init__(self, line: Line, server: str) -> None:
+        self._line = line
+        self._server = server
+
+    def __enter__(self) -> None:
+        """Begin to listen."""
+        self._line.begin_to_wait()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise what the HTTP library's error amounts to."""
+        self._line.end_to_wait()
+        meaning = self._line.explain(error, self._server)
+        if meaning is not None:
+            raise meaning from error

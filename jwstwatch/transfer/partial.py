@@ -12,9 +12,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import StorageError
@@ -45,19 +45,41 @@ def note_of(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
+class Folders:
+    """The folders that files go to, made where need be and resolved once each; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[int, int, Path]] = {}
+
+    def ready(self, folder: Path) -> Path:
+        """Return where `folder` really lies; a link that leads elsewhere by now is followed anew."""
+        known = self._known.get(folder)
+        if known is not None:
+            with contextlib.suppress(FileNotFoundError):
+                status = folder.stat()
+                if (status.st_dev, status.st_ino) == known[:2]:
+                    return known[2]
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved = folder.resolve(strict=True)
+        status = resolved.stat()
+        self._known[folder] = (status.st_dev, status.st_ino, resolved)
+        return resolved
+
+
 class Partial:
     """The partial of one job, written between `begin` or `resume` and `finish`, `leave` or `discard`.
 
     Every method raises `StorageError` where the disk refuses, `TransferError` where only this path does.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, folders: Folders) -> None:
         self._job = job
         self._handle: int | None = None
         self.folder = job.target.parent
-        _refuse_foreign(job)
-        with self._local():
-            self.folder = _make_folder(job)
+        self._local = _Local(self)
+        with self._local:
+            _refuse_foreign(job)
+            self.folder = _make_folder(job, folders)
         self.path = self.folder / part_name(job.name, job.revision)
         self.size = 0
         self._note = note_of(self.path)
@@ -77,7 +99,7 @@ class Partial:
 
     def resumption(self) -> Resumption | None:
         """Return where to go on, None where to start anew."""
-        with self._local():
+        with self._local:
             try:
                 status = os.lstat(self.path)
             except FileNotFoundError:
@@ -97,11 +119,14 @@ class Partial:
         self._validator, self._total = validator, total
         self.size = 0
         self._hashes = self._fresh_hashes()
-        with self._local():
+        with self._local:
             self._close()
             self._note.unlink(missing_ok=True)
-            self.path.unlink(missing_ok=True)
-            self._handle = self._open(os.O_CREAT | os.O_EXCL)
+            try:
+                self._handle = self._open(os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                self.path.unlink(missing_ok=True)
+                self._handle = self._open(os.O_CREAT | os.O_EXCL)
         if total is None or total >= _NOTE_AT_ONCE:
             self._write_note()
 
@@ -110,7 +135,7 @@ class Partial:
         self._validator, self._total = resumption.validator, resumption.total
         self.size = 0
         self._hashes = self._fresh_hashes()
-        with self._local():
+        with self._local:
             self._close()
             self._handle = self._open(0)
             os.ftruncate(self._handle, resumption.offset)
@@ -125,7 +150,7 @@ class Partial:
         """Append `block`."""
         if self._handle is None:
             raise ValueError("a partial is written to between begin and finish")
-        with self._local():
+        with self._local:
             rest = memoryview(block)
             while rest:
                 rest = rest[os.write(self._handle, rest) :]
@@ -133,7 +158,7 @@ class Partial:
 
     def finish(self) -> None:
         """Make the bytes durable; the note stays until the partial is placed."""
-        with self._local():
+        with self._local:
             if self._handle is not None:
                 os.fsync(self._handle)
             self._close()
@@ -148,7 +173,7 @@ class Partial:
             self.discard()
             return
         try:
-            with self._local():
+            with self._local:
                 self._close()
             self._write_note()
         except StorageError:
@@ -163,6 +188,11 @@ class Partial:
         for path in (self.path, self._note):
             with contextlib.suppress(OSError):
                 path.unlink()
+
+    def refusal(self, error: OSError) -> TransferError:
+        """Return the failure of this one path that `error` amounts to."""
+        message = f"{self._job.target} cannot be written ({error.strerror or error})"
+        return TransferError(Failure(kind=FailureKind.LOCAL, message=message))
 
     def _fresh_hashes(self) -> list[hashlib._Hash]:
         hashes = [hashlib.sha256()]
@@ -188,7 +218,7 @@ class Partial:
         if self._validator is None:
             return
         facts = {"validator": self._validator, "total": self._total, "boot": _boot()}
-        with self._local():
+        with self._local:
             self._note.unlink(missing_ok=True)
             self._note.write_text(json.dumps(facts), encoding="utf-8")
 
@@ -204,14 +234,29 @@ class Partial:
                 return validator, total
         return None
 
-    @contextlib.contextmanager
-    def _local(self) -> Iterator[None]:
+
+class _Local:
+    """What the operating system says, as a `StorageError` (the disk) or a `TransferError` (this path)."""
+
+    __slots__ = ("_partial",)
+
+    def __init__(self, partial: Partial) -> None:
+        self._partial = partial
+
+    def __enter__(self) -> None:
+        """Begin to listen."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Raise what an `OSError` amounts to."""
+        if not isinstance(error, OSError):
+            return
         try:
-            with translate_storage_errors(self.folder):
-                yield
-        except OSError as error:
-            message = f"{self._job.target} cannot be written ({error.strerror or error})"
-            raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error
+            with translate_storage_errors(self._partial.folder):
+                raise error
+        except OSError:
+            raise self._partial.refusal(error) from error
 
 
 def _refuse_foreign(job: Job) -> None:
@@ -226,11 +271,10 @@ def _refuse_foreign(job: Job) -> None:
         )
 
 
-def _make_folder(job: Job) -> Path:
+def _make_folder(job: Job, folders: Folders) -> Path:
     """Make the target's folder; a file in its way costs this job only, not the root."""
     try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-        return job.target.parent.resolve(strict=True)
+        return folders.ready(job.target.parent)
     except (FileExistsError, NotADirectoryError) as error:
         message = f"{job.target.parent} cannot be a folder: something else stands in its way"
         raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error

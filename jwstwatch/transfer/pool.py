@@ -14,10 +14,11 @@ from dataclasses import replace
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import ArchiveError, StorageError
-from jwstwatch.transfer.breaker import Breaker
+from jwstwatch.transfer.breaker import CONVINCING, Breaker
 from jwstwatch.transfer.budget import Budget
 from jwstwatch.transfer.fetch import Attempt, Check, Tools
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferSettings
+from jwstwatch.transfer.mirror import Mirrors
 from jwstwatch.transfer.progress import NoProgress, Progress
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class _Crew:
         self._stop = stop
         self._halt = threading.Event()
         self._breaker = Breaker()
+        self._mirrors = Mirrors()
         self._storage_trouble: StorageError | None = None
         self._tools = Tools(
             token=token,
@@ -191,6 +193,8 @@ class _Crew:
             elif self._closing:
                 # Nobody is to wait for a line that another run has, only to find that all is over.
                 self._share.close()
+            for line in list(self._share.lent):
+                line.cut_if_overdue()
 
     def _work(self, job: Job) -> Outcome | None:
         """Do one job in a worker; None where it was not done, for a reason that ends the work."""
@@ -207,6 +211,28 @@ class _Crew:
             self._tools.progress.finished(job)
 
     def _persist(self, job: Job) -> Outcome | None:
+        """Ask the mirror, where the file has one, and then the archive."""
+        there = self._ask_mirror(job)
+        if isinstance(there, Fetched) or (there is not None and there.failure.kind is FailureKind.LOCAL):
+            return there
+        outcome = self._ask_archive(job)
+        if outcome is None or there is None:
+            return outcome
+        return replace(outcome, received=there.received + outcome.received)
+
+    def _ask_mirror(self, job: Job) -> Outcome | None:
+        if job.mirror is None or not self._mirrors.worth_asking:
+            return None
+        with self._share.line() as line:
+            if self._closing:
+                raise AbortedError
+            outcome = self._mirrors.fetch(job, job.mirror, line=line, tools=self._tools)
+        if isinstance(outcome, Fetched):
+            # All connections may be used; that the archive itself works is not shown by it.
+            self._breaker.received(CONVINCING)
+        return outcome
+
+    def _ask_archive(self, job: Job) -> Outcome | None:
         """Try a file again in place while only the archive is to blame and it pays."""
         received, number = 0, 1
         outcome: Outcome | None = None

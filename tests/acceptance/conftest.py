@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,3 +69,18 @@ def synced(tmp_path: Path, first_run: World, archive: ArchiveServer) -> World:
     with contextlib.closing(sqlite3.connect(found.state)) as connection, connection:
         connection.execute("UPDATE root SET path = ?", (str(found.root),))
     return found
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
+    """The words that run a shell script where it may mount; without them these tests skip out loud."""
+    folder = tmp_path_factory.mktemp("mount")
+    flags = "--mount" if os.geteuid() == 0 else "--mount --map-root-user"
+    words = ["unshare", *flags.split(), "sh", "-c"]
+    if shutil.which("unshare"):
+        tried = subprocess.run([*words, f"mount -t tmpfs -o size=1m none {folder}"], capture_output=True)
+        if tried.returncode == 0:
+            return words
+    if os.environ.get("CI"):
+        pytest.fail("CI must be able to mount a tmpfs in a name space of its own")
+    pytest.skip("this user may not mount anything (unshare --mount)")

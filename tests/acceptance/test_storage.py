@@ -1,36 +1,25 @@
-"""Local storage that refuses: read-only, full. Each in a mount name space of the test's own."""
+"""Local storage that refuses, or has too little room. Each in a mount name space of the test's own."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from jwstwatch.core.space import on_disk
+from jwstwatch.demo.catalogue import Catalogue
 from jwstwatch.demo.scaled import scaled_catalogue
 from jwstwatch.demo.server import ArchiveServer
 from tests.acceptance.conftest import WATCH
+from tests.acceptance.mounting import Mounts
 from tests.acceptance.test_errors import assert_told
 from tests.acceptance.world import World, assert_as_archived, finish
-
-
-@pytest.fixture(scope="session")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> Sequence[str]:
-    """The words that run a shell script where it may mount; without them these tests skip out loud."""
-    folder = tmp_path_factory.mktemp("mount")
-    flags = "--mount" if os.geteuid() == 0 else "--mount --map-root-user"
-    words = ["unshare", *flags.split(), "sh", "-c"]
-    if shutil.which("unshare"):
-        tried = subprocess.run([*words, f"mount -t tmpfs -o size=1m none {folder}"], capture_output=True)
-        if tried.returncode == 0:
-            return words
-    if os.environ.get("CI"):
-        pytest.fail("CI must be able to mount a tmpfs in a name space of its own")
-    pytest.skip("this user may not mount anything (unshare --mount)")
 
 
 def test_an_output_folder_that_is_read_only(synced: World, apart: Sequence[str]) -> None:
@@ -55,47 +44,114 @@ def test_an_output_folder_that_cannot_be_made(world: World, apart: Sequence[str]
     assert_told(ended, 7, str(world.root), "is read-only")
 
 
-def test_a_full_disk_and_what_it_leaves(tmp_path: Path, apart: Sequence[str], now: datetime) -> None:
-    catalogue = scaled_catalogue(
-        observations=12,
-        now=now,
-        sizes=(40_000, 80_000),
-    )
-    with ArchiveServer(catalogue) as server:
+KEPT = 400_000
+"""Bytes that the profiles here keep free."""
+ENDINGS = ("i2d.fits", "rate.fits", "cal.fits", "uncal.fits")
+
+
+@pytest.fixture(scope="module")
+def layered(now: datetime) -> Catalogue:
+    """Six exposures with a file of each calibration stage, about a hundred kB each."""
+    made = scaled_catalogue(observations=6, now=now, files=ENDINGS, sizes=(90_000, 120_000))
+    products = [replace(each, level=3 if each.suffix == "i2d" else each.level) for each in made.products]
+    return Catalogue(made.observations, products)
+
+
+@pytest.fixture
+def small(tmp_path: Path, apart: Sequence[str], layered: Catalogue) -> Iterator[tuple[World, Mounts]]:
+    """A user who wants all of it, before the output folder's disk is mounted."""
+    mounts = Mounts(apart)
+    with ArchiveServer(layered) as server, contextlib.ExitStack() as stack:
+        stack.callback(mounts.end)
         world = World(tmp_path / "world", server.url)
-        world.configure(WATCH, makewebpages=True)
-        world.root.mkdir()
-        kept = tmp_path / "kept"
-        script = f"""
-            mount -t tmpfs -o size=700k none "{world.root}" || exit 99
-            "$@" >"{tmp_path}/out" 2>"{tmp_path}/err"
-            echo $? >"{tmp_path}/code"
-            cp -a "{world.root}" "{tmp_path}/full"
-            mount -o remount,size=50m "{world.root}" || exit 99
-            "$@" --json
-            code=$?
-            cp -a "{world.root}" "{kept}"
-            exit $code
-        """
-        ended = finish(world.start("run-now", before=[*apart, script, "sh"]))
-        assert (tmp_path / "code").read_text().strip() == "7"
-        told = (tmp_path / "err").read_text()
-        assert "is full" in told
-        assert "Free some space there" in told
-        assert "Traceback" not in told
-        arrived = world.files(tmp_path / "full")
-        assert 0 < len(arrived) < 36
-        assert not [path for path in arrived if ".part" in path], "what cannot be finished helps no full disk"
-        assert_as_archived(arrived, catalogue)
-        assert ended.code == 0, ended.err
-        (run,) = ended.runs
-        assert (run["downloaded"], run["unchanged"]) == (36 - len(arrived), len(arrived))
-        assert_as_archived(world.files(kept), catalogue)
-        assert len(world.files(kept)) == 36
-        for product in catalogue.products:
-            whole = [request for request in server.requests.downloads(product.uri) if request.status == 200]
-            if any(path.endswith(f"/{product.name}") for path in arrived):
-                assert len(whole) == 1, "what arrived is not fetched twice"
+        world.configure(WATCH, min_free=f"{KEPT} B")
+        yield world, mounts
+    assert server.errors == []
+
+
+def taking(catalogue: Catalogue, *suffixes: str) -> int:
+    """What the files of these kinds take on a tmpfs."""
+    return sum(
+        on_disk(product.plain_size or 0, block=4096)
+        for product in catalogue.products
+        if product.suffix in suffixes
+    )
+
+
+def kinds(files: Iterable[str]) -> list[str]:
+    return sorted({path.rpartition("_")[2] for path in files})
+
+
+def test_a_plan_larger_than_the_disk_is_fetched_in_order_and_the_rest_waits_for_room(
+    small: tuple[World, Mounts], layered: Catalogue
+) -> None:
+    world, mounts = small
+    elsewhere = world.folder / "elsewhere"
+    world.configure(
+        {"watch": {"propID": 9001}, "after": {"propID": 9001, "outrootdir": str(elsewhere)}},
+        min_free=f"{KEPT} B",
+    )
+    size = taking(layered, "i2d", "rate") + KEPT + 65_536
+    mounts.small(world.root, size=str(size))
+    told = world.run("run-now", before=mounts.before)
+    assert_told(told, 7, "12 files, ", f"wait for space on {world.root}", "lower min_free")
+    arrived = world.files(mounts.inside(world.root))
+    assert kinds(arrived) == ["i2d.fits", "rate.fits"]
+    assert len(world.files(elsewhere)) == 24, "another profile's disk has nothing to do with it"
+    assert_as_archived(arrived, layered)
+    left = os.statvfs(mounts.inside(world.root))
+    assert left.f_bavail * left.f_frsize >= KEPT
+    status = world.run("status", before=mounts.before)
+    assert f"MB wait for space on {world.root}" in " ".join(status.out.split())
+    why = world.run("why", next(each.name for each in layered.products if each.suffix == "uncal")).out
+    assert f"wanted (new; waits for space on {world.root})" in why
+    mounts.resize(world.root, size="10m")
+    (run, other) = world.run_now(before=mounts.before)
+    assert (run["outcome"], run["downloaded"], other["downloaded"]) == ("complete", 12, 0)
+    assert len(world.files(mounts.inside(world.root))) == 24
+    assert world.ask("SELECT cause FROM notice WHERE cleared_at IS NULL") == []
+
+
+def test_a_quota_that_is_reached_holds_the_rest_back_until_it_is_raised(
+    tmp_path: Path, layered: Catalogue
+) -> None:
+    with ArchiveServer(layered) as server:
+        world = World(tmp_path / "world", server.url)
+        world.configure({"watch": {"propID": 9001, "quota": "1 MB"}})
+        ended = world.run("run-now")
+        assert_told(ended, 7, "wait for the quota of 1.00 MB", "Raise quota by ")
+        assert 800_000 < sum(map(len, world.files().values())) <= 1_000_000
+        assert "for its quota" in world.run("status", "watch").out
+        world.configure({"watch": {"propID": 9001, "quota": "3 MB"}})
+        (run,) = world.run_now()
+    assert (run["outcome"], run["products"]) == ("complete", 24)
+    assert world.ask("SELECT cause FROM notice WHERE cleared_at IS NULL") == []
+
+
+def test_two_runs_at_once_on_one_disk_never_count_on_the_same_bytes(
+    small: tuple[World, Mounts], layered: Catalogue
+) -> None:
+    world, mounts = small
+    one, two = {"filetypes": ["rate", "cal"]}, {"filetypes": ["i2d", "uncal"]}
+    world.configure({"one": {"propID": 9001} | one, "two": {"propID": 9001} | two}, min_free=f"{KEPT} B")
+    size = taking(layered, "rate", "cal", "i2d") + KEPT
+    mounts.small(world.root, size=str(size))
+    started = [world.start("run-now", name, before=mounts.before) for name in ("one", "two")]
+    ended = [finish(process) for process in started]
+    assert sorted(each.code for each in ended) in ([0, 7], [7, 7]), ended
+    for each in ended:
+        assert "is full" not in each.err
+        assert "Traceback" not in each.err
+    disk = os.statvfs(mounts.inside(world.root))
+    assert disk.f_bavail * disk.f_frsize >= KEPT
+    arrived = world.files(mounts.inside(world.root))
+    assert not [path for path in arrived if ".part" in path]
+    assert len(arrived) >= 14
+    assert_as_archived(arrived, layered)
+    mounts.resize(world.root, size="10m")
+    runs = world.run_now(before=mounts.before)
+    assert [run["outcome"] for run in runs] == ["complete", "complete"]
+    assert len(world.files(mounts.inside(world.root))) == 24
 
 
 def test_a_full_disk_under_the_state(synced: World, apart: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -93,13 +94,15 @@ def in_turn(*replies: Reply | Script) -> Script:
 
 
 class Mast:
-    """The running server: set `invoke`, `whoami` and `columns`, read `asked`."""
+    """The running server: set `invoke`, `whoami`, `columns`, `lookup` and `head`, read `asked`."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.invoke: Script = paged([])
         self.whoami: Script = lambda asked: as_reply({"anon": True})
         self.columns: Script = lambda asked: as_reply(COLUMNS)
+        self.lookup: Script = lambda asked: Reply(b"not here", status=404)
+        self.head: Script = lambda asked: Reply(b"", status=404)
         self.asked: list[Asked] = []
         self.closing = threading.Event()
 
@@ -109,8 +112,12 @@ class Mast:
 
     def answer(self, asked: Asked) -> Reply:
         self.asked.append(asked)
+        if asked.method == "HEAD":
+            return self.head(asked)
         if asked.path == "/api/v0/invoke":
             return self.invoke(asked)
+        if asked.path.startswith("/api/v0.1/path_lookup/"):
+            return self.lookup(asked)
         if asked.path == "/whoami":
             return self.whoami(asked)
         if asked.path.endswith("/columnsconfig"):
@@ -127,6 +134,9 @@ def running() -> Iterator[Mast]:
             pass
 
         def do_GET(self) -> None:
+            self._serve()
+
+        def do_HEAD(self) -> None:
             self._serve()
 
         def do_POST(self) -> None:
@@ -152,8 +162,15 @@ def running() -> Iterator[Mast]:
             if reply.short_of:
                 self.close_connection = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of clients that hang up in mid-answer, as they may."""
+            if not isinstance(sys.exception(), ConnectionError):
+                super().handle_error(request, client_address)
+
+    server = Quiet(("127.0.0.1", 0), Handler)
     mast = Mast(server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

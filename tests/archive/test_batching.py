@@ -50,6 +50,12 @@ class Fake:
     def probe(self) -> Probe:
         return Probe(reachable=True)
 
+    def cloud_urls(self, uris: Sequence[str]) -> dict[str, str]:
+        raise NotImplementedError
+
+    def probe_cloud(self) -> None:
+        raise NotImplementedError
+
     def download_url(self, uri: str) -> str:
         return uri
 

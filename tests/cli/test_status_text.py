@@ -172,6 +172,7 @@ def test_what_people_should_know_is_told_with_what_to_do() -> None:
             notice("clock", "the clock is 6 min behind the archive's."),
             notice("profile", query, profile="watch"),
             notice("plan", "7 files wait for a yes", profile="watch"),
+            notice("space", "watch: 7 files, 2 TB wait for space on /data", profile="watch"),
             notice("another kind", "something"),
         ]
     )
@@ -180,6 +181,7 @@ def test_what_people_should_know_is_told_with_what_to_do() -> None:
     )
     assert f"\n{query} (for 3 h)\n" in shown, "one that names a command gets no other hint"
     assert "\nwatch: 7 files wait for a yes (for 3 h)\n  `jwstwatch run-now watch --yes`" in shown
+    assert "\nwatch: 7 files, 2 TB wait for space on /data (for 3 h)\n  Free space, lower min_free" in shown
     assert "\nsomething (for 3 h)\n" in shown
 
 
@@ -269,6 +271,16 @@ def test_a_plan_that_waits_is_told_with_the_word_it_waits_for() -> None:
     shown = of_profile(document)
     assert "to fetch  7 files, 600 GB as listed\n" in shown
     assert "This plan waits for a yes (for 3 h).\n  `jwstwatch run-now watch --yes` carries it out." in shown
+
+
+@pytest.mark.parametrize(("limit", "words"), [("space", "space on its disk"), ("quota", "its quota")])
+def test_what_waits_for_room_is_told_beside_the_plan(limit: str, words: str) -> None:
+    document = samples.of_profile()
+    document["profile"]["plan"] = {"files": 7, "bytes": 600_000_000_000}
+    document["profile"]["waiting"] = {"files": 4, "bytes": 500_000_000_000, "for": limit}
+    shown = of_profile(document)
+    assert "to fetch  7 files, 600 GB as listed, as far as there is room\n" in shown
+    assert f"waiting   4 files, 500 GB as listed, for {words}\n" in shown
 
 
 def test_failed_files_are_told_with_their_error_and_next_attempt() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from jwstwatch.config import Settings, one_off
 from jwstwatch.core.parameter_table import Layer
 from jwstwatch.core.parameters import ProposalChoice
+from jwstwatch.core.timetables import Limit, TimedRate, Timetable
 from jwstwatch.errors import ConfigurationError, UsageError
 from tests.config.conftest import Desk
 
@@ -258,7 +259,31 @@ def test_settings_never_show_the_password_of_the_state(desk: Desk) -> None:
 def test_the_archives_settings_are_typed(desk: Desk) -> None:
     desk.write("mast: {timeout: 2 min, bandwidth: 40 MB/s, connections: 64}\n")
     mast = desk.load().mast
-    assert (mast.timeout, mast.bandwidth, mast.connections) == (120.0, 40_000_000, 64)
+    always = Limit(Timetable((TimedRate(rate=40_000_000),)), "UTC")
+    assert (mast.timeout, mast.limit, mast.connections) == (120.0, always, 64)
+
+
+def test_the_cloud_is_not_used_unless_somebody_says_so(desk: Desk) -> None:
+    desk.write("mast: {timeout: 60}\n")
+    assert desk.load().mast.cloud == "never"
+    assert desk.load().mast.cloud_server == "https://stpubdata.s3.us-east-1.amazonaws.com"
+    desk.write("mast: {cloud: Prefer, cloud_server: 'http://127.0.0.1:5000/StPubData/'}\n")
+    mast = desk.load().mast
+    assert (mast.cloud, mast.cloud_server) == ("prefer", "http://127.0.0.1:5000/StPubData")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("cloud: always", "cloud: [never, prefer]", "cloud_server: s3://stpubdata"),
+        *("cloud_server: stpubdata", "cloud_server: 'https://user:hunter2@host/b'"),
+        *("cloud_server: 'https://host/b?list-type=2'", "cloud_server: 'https://host/a b'"),
+    ],
+)
+def test_a_cloud_that_cannot_be_meant_is_refused_with_its_line(desk: Desk, line: str) -> None:
+    (problem,) = desk.problems(f"mast:\n  {line}\n")
+    assert problem.startswith(f"jwstwatch.yaml:2: mast.{line.partition(':')[0]}: ")
+    assert "hunter2" not in problem
 
 
 def test_the_schedule_nearest_to_the_profile_wins(desk: Desk) -> None:
@@ -320,6 +345,8 @@ def test_every_line_that_the_sample_file_offers_can_be_used(desk: Desk) -> None:
     desk.write(re.sub(r"^#(?=\S|  )", "", SAMPLE.read_text(), flags=re.MULTILINE))
     settings = desk.load()
     assert profile_names(settings) == ["ers-1345", "miri-recent", "two-programmes"]
-    assert settings.mast.bandwidth == 40_000_000
+    limit = settings.mast.limit
+    assert limit is not None
+    assert limit.rate_at(datetime(2026, 7, 1, 6, tzinfo=UTC)) == 5_000_000
     assert set(settings.sources) - {path for path, each in settings.sources.items() if each.line} == set()
     assert settings.state_url == "sqlite:////var/lib/jwstwatch/state.db"

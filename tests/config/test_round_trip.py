@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from jwstwatch.config.settings import FILE_PARAMETERS
 from jwstwatch.core.instruments import INSTRUMENTS
-from jwstwatch.core.parameter_addresses import LoopbackAddress, Server
+from jwstwatch.core.parameter_addresses import Bucket, LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import Kind, Maybe, Several
+from jwstwatch.core.parameter_priority import PriorityWord
 from jwstwatch.core.parameter_scalars import (
     Boolean,
     Choice,
@@ -28,10 +29,12 @@ from jwstwatch.core.parameter_scalars import (
     Word,
 )
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
-from jwstwatch.core.parameter_sizes import Rate, Size
+from jwstwatch.core.parameter_sizes import Size
+from jwstwatch.core.parameter_timetables import Rates
 from jwstwatch.core.parameter_units import Cron, Duration, MinuteOfDay, Seconds, TimeZone
 from jwstwatch.core.parameter_words import Detector, Instruments, ProposalChoice, Proposals, Range
 from jwstwatch.core.parameters import PARAMETERS
+from jwstwatch.core.timetables import EVERY_DAY, TimedRate, Timetable, first_idle_line
 from tests.config.conftest import Desk
 
 # A dollar sign in a file is the beginning of a variable.
@@ -77,6 +80,27 @@ def values(name: str, kind: Kind[Any]) -> st.SearchStrategy[Any]:
     return SIMPLE[type(kind)]
 
 
+def timetables() -> st.SearchStrategy[Timetable]:
+    minutes = st.integers(0, 1439)
+    hours = st.just((0, 1440)) | st.tuples(minutes, minutes.map(lambda minute: minute or 1440)).filter(
+        lambda both: both[0] != both[1]
+    )
+    days = st.sets(st.integers(0, 6), min_size=1).map(sorted).map(tuple)
+    line = st.builds(
+        lambda rate, days, hours: TimedRate(rate=rate, days=days, begin=hours[0], end=hours[1]),
+        st.none() | st.integers(1000, 10**12),
+        days | st.just(EVERY_DAY),
+        hours,
+    )
+    return st.lists(line, min_size=1, max_size=4).map(useful).map(Timetable)
+
+
+def useful(lines: list[TimedRate]) -> tuple[TimedRate, ...]:
+    while (idle := first_idle_line(lines)) is not None:
+        lines = lines[:idle] + lines[idle + 1 :]
+    return tuple(lines)
+
+
 SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Boolean: st.booleans(),
     Proposals: proposals(),
@@ -85,10 +109,12 @@ SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Folder: st.lists(NAME, max_size=3).map(lambda parts: Path("/", *parts)),
     Cron: st.builds("{} 4 1-15 jan,7 mon-fri".format, MINUTES),
     TimeZone: st.sampled_from(sorted(zoneinfo.available_timezones() - {"localtime"})),
-    Rate: st.integers(1000, 10**12),
+    Rates: timetables(),
     Seconds: st.floats(1, 3600),
+    Bucket: st.sampled_from(["https://b.s3.amazonaws.com", "http://127.0.0.1:5000/b"]),
     Server: st.sampled_from(["https://mast.stsci.edu", "http://127.0.0.1:8080/mast"]),
     Size: st.integers(1, 10**18),
+    PriorityWord: st.sampled_from(["jpg", "rate", "_cal.fits", "asn.json", "level3", "others"]),
     MinuteOfDay: st.integers(0, 1439),
     File: PATHS,
     TokenFile: PATHS,

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jwstwatch.core.parameter_addresses import LoopbackAddress
+from jwstwatch.core.parameter_addresses import Bucket, LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import UNSET, Kind, ValueNotAllowedError
+from jwstwatch.core.parameter_priority import PriorityWord
 from jwstwatch.core.parameter_scalars import Choice, File
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
 from jwstwatch.core.parameter_sizes import Rate, Size
+from jwstwatch.core.parameter_timetables import Rates
 from jwstwatch.core.parameter_units import Cron, MinuteOfDay, read_duration
 
 PRIVATE: list[Kind[Any]] = [WebAddress(), MessageAddresses(), TokenFile(), CommandLine()]
@@ -24,9 +26,13 @@ KINDS: list[Kind[Any]] = [
     LoopbackAddress(),
     MinuteOfDay(),
     Size(),
+    PriorityWord(),
     Rate(),
+    Rates(),
     File(),
     Choice(("text", "json")),
+    Server(),
+    Bucket(),
 ]
 WRITTEN = st.text(max_size=40) | st.lists(st.text(max_size=20) | st.none(), max_size=3)
 
@@ -192,6 +198,17 @@ def test_sizes_carry_their_unit(text: str, size: int) -> None:
 def test_what_is_no_size_is_refused(text: str) -> None:
     with pytest.raises(ValueNotAllowedError, match="GB"):
         Size().read(text)
+
+
+@pytest.mark.parametrize("text", ["RATE", "_rate.fits", "level1", "level4", "others", "txt"])
+def test_a_priority_is_made_of_file_types_levels_and_the_rest(text: str) -> None:
+    assert PriorityWord().read(text) == text.lower()
+
+
+@pytest.mark.parametrize("text", ["level", "level5", "level-1", "rate/cal", "*", "ü"])
+def test_what_means_no_files_is_refused_as_a_priority(text: str) -> None:
+    with pytest.raises(ValueNotAllowedError, match="level3"):
+        PriorityWord().read(text)
 
 
 @given(st.integers(1, 10**18))

@@ -51,6 +51,8 @@ def test_the_defaults_are_those_of_the_documentation():
     assert (defaults.every, defaults.cron, defaults.timezone) == (timedelta(hours=6), None, "UTC")
     assert (defaults.recheck, defaults.settle) == (timedelta(days=7), timedelta(days=14))
     assert defaults.max_plan == 500 * 10**9
+    assert (defaults.min_free, defaults.quota) == (None, None)
+    assert defaults.priority[-1] == "uncal"
 
 
 def test_each_parameter_has_a_sentence_and_its_own_short_option():
@@ -140,7 +142,8 @@ def test_an_empty_key_is_none_everything_or_the_same_as_leaving_it_out():
     assert read("filetypes", None) == ()
     assert read("Nobs_per_batch", None) is None
     assert read("savetables", "None") is None
-    assert read("max_plan", None) is None
+    assert read("max_plan", None) is read("min_free", None) is read("quota", None) is None
+    assert read("priority", None) == ()
     for name in ("instrument", "lookbacktime", "makewebpages", "outrootdir", "every", "outcolumns_obsTable"):
         assert read(name, None) is UNSET
 

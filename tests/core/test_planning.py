@@ -19,6 +19,7 @@ from jwstwatch.core.planning import (
     DiskKind,
     Known,
     OnDisk,
+    Ranking,
     Target,
     plan,
     priority,
@@ -214,13 +215,53 @@ def test_small_files_come_first_raw_ones_last_and_new_data_before_new_revisions(
         rank(".jpg", 1),
         rank("_i2d.fits", 3),
         rank("_rate.fits", 2),
+        rank("_rateints.fits", 2),
+        rank("_cal.fits", 2),
+        rank("_ramp.fits", 1),
         rank("_uncal.fits", 1),
     ]
     assert order == sorted(set(order))
-    assert rank("_pool.csv", 3) == rank("_asn.json", None) == rank(".jpg", 1)
-    assert rank("_dark.fits", 1) == rank("_ramp.fits", None) == rank("_uncal.fits", 1)
-    assert rank("_cal.fits", None) == rank("_rate.fits", 2)
+    small = ("_rate.jpg", "_x1d.png", "_asn.json", "_pool.csv", "_cat.ecsv", "_rate.txt")
+    assert max(rank(filetype, 3) for filetype in small) < rank("_i2d.fits", 3)
+    assert rank("_i2d.fits", 4) < rank("_rate.fits", 2)
+    assert rank("_dark.fits", 1) > rank("_cal.fits", None) == rank("_x1d.fits", 2) == rank("", None)
     replacement = plan(TARGET, replace(PRESENT, revision=1), FILE, has_token=False)
     assert replacement.priority > max(order)
     missing = plan(TARGET, PRESENT, None, has_token=False)
     assert missing.priority == rank("_rate.fits", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "ordered"),
+    [
+        (("uncal", "others", "jpg"), ["_uncal.fits", "_rate.fits", "_rate.jpg"]),
+        # what no word means comes last where `others` is left out
+        (("jpg",), ["_rate.jpg", "_uncal.fits"]),
+        (("RATE.JPG", "_cal.fits", "fits", "others"), ["_rate.jpg", "_cal.fits", "_uncal.fits", "_asn.json"]),
+        (("txt", "others"), ["_phot.txt", "_rate.fits"]),
+    ],
+)
+def test_files_are_ranked_by_the_words_of_a_priority(words: tuple[str, ...], ordered: list[str]) -> None:
+    ranks = [Ranking(words).of(filetype, 2) for filetype in ordered]
+    assert ranks == sorted(set(ranks))
+
+
+def test_a_file_goes_by_the_first_word_that_means_it() -> None:
+    assert Ranking(("level3", "jpg")).of("_i2d.jpg", 3) == 0
+    assert Ranking(("jpg", "level3")).of("_i2d.jpg", 3) == 0
+    assert Ranking(("jpg", "level3")).of("_i2d.fits", 3) == 1
+    assert Ranking(("level3", "level2")).of("_cal.fits", 2) == 1
+    assert Ranking(()).of("_uncal.fits", 1) == Ranking(()).of(".jpg", None)
+
+
+@given(
+    st.lists(st.sampled_from(["jpg", "rate", "level2", "level3", "others", "uncal"]), unique=True),
+    st.sampled_from([".jpg", "_rate.fits", "_i2d.fits", ""]),
+    st.none() | st.integers(-1, 4),
+)
+def test_what_replaces_comes_after_all_that_is_new(
+    words: list[str], filetype: str, level: int | None
+) -> None:
+    ranking = Ranking(words)
+    new = max(ranking.of(kind, number) for kind in (".jpg", "_uncal.fits", "") for number in (None, 1, 3))
+    assert ranking.of(filetype, level, replaces=True) > new

@@ -175,6 +175,19 @@ def test_facts_of_a_content_are_gathered_and_not_lost(desk: Desk) -> None:
     assert desk.product().facts == {"http.etag": '"a"', "http.last_modified": "yesterday"}
 
 
+def test_a_group_is_placed_in_few_statements_whose_number_does_not_follow_its_size(desk: Desk) -> None:
+    desk.want(*file_names(bulk.CHUNK))
+    placed = [(desk.intend(claim, facts={"http.etag": '"a"'}), 1) for claim in desk.claim(bulk.CHUNK)]
+    desk.store.transfers.record_placed(desk.run.id, placed[:1], now=NOW)
+    with counted(desk.store.database) as few:
+        desk.store.transfers.record_placed(desk.run.id, placed[1:3], now=NOW)
+    with counted(desk.store.database) as many:
+        desk.store.transfers.record_placed(desk.run.id, placed[3:], now=NOW)
+    assert len(many) == len(few)
+    assert {row.state for row in desk.rows(tables.file)} == {"present"}
+    assert {str(row.facts) for row in desk.rows(tables.product)} == {str({"http.etag": '"a"'})}
+
+
 # Intents
 
 

@@ -71,6 +71,8 @@ class Bench:
     witness: Witness = field(default_factory=Nobody)
     heard: Listener = field(default_factory=Listener)
     stop: threading.Event = field(default_factory=threading.Event)
+    mast: dict[str, Any] = field(default_factory=dict)
+    """Keys of the section `mast:` beside the server, for the next `configure`."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +87,7 @@ class Bench:
         """Write and load a configuration."""
         document = {
             "state": str(self.folder / "state.db"),
-            "mast": {"server": self.server.url, "timeout": 5},
+            "mast": {"server": self.server.url, "timeout": 5} | self.mast,
             "defaults": {"outrootdir": str(self.root), "filetypes": []} | defaults,
             "profiles": profiles,
         }
@@ -95,8 +97,14 @@ class Bench:
         return self.settings
 
     def context(self) -> Context:
+        mast = self.settings.mast
         archive = MastArchive(
-            self.server.url, timeout=5.0, token=self.token, stop=self.stop, sleep=lambda _: None
+            self.server.url,
+            timeout=5.0,
+            token=self.token,
+            stop=self.stop,
+            sleep=lambda _: None,
+            cloud=mast.cloud_server if mast.cloud == "prefer" else None,
         )
         return Context(
             store=self.store,

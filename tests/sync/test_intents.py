@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +50,7 @@ def assert_whole(bench: Bench) -> None:
     for path, content in bench.files().items():
         assert content == bench.server.catalogue.read(path.rpartition("/")[2]).content
     assert len(bench.files()) == 12
+    assert not list(bench.root.rglob("*.part*"))
     assert set(bench.states().values()) == {FileState.PRESENT}
     assert open_intents(bench) == 0
 
@@ -95,13 +98,22 @@ def test_a_part_that_lost_bytes_is_fetched_anew(
     assert_whole(bench)
 
 
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [(placing, "place"), (placing, "note_of"), (Transfers, "record_placed")],
+    ids=["before the rename", "after the rename", "before the commit"],
+)
 def test_a_replacement_that_was_not_committed_is_known_by_its_bytes(
-    synced: Bench, death_at: DeathAt, monkeypatch: pytest.MonkeyPatch
+    synced: Bench, death_at: DeathAt, monkeypatch: pytest.MonkeyPatch, owner: object, name: str
 ) -> None:
-    product = synced.server.catalogue.product("jw09001001001_02101_00001_nrca1_rate.fits")
-    synced.server.catalogue.reprocess(product.uri, now=synced.clock)
-    death_at(Transfers, "record_placed")
+    catalogue = synced.server.catalogue
+    product = catalogue.product("jw09001001001_02101_00001_nrca1_rate.fits")
+    old = catalogue.read(product.uri).content
+    catalogue.reprocess(product.uri, now=synced.clock)
+    death_at(owner, name)
     die_in_run(synced, monkeypatch)
+    (standing,) = (content for path, content in synced.files().items() if path.endswith(f"/{product.name}"))
+    assert standing == (old if name == "place" else catalogue.read(product.uri).content)
     assert synced.states()[product.name] is FileState.STALE
     synced.run()
     assert synced.fetched == []
@@ -119,3 +131,54 @@ def test_an_intent_whose_bytes_are_nowhere_is_dropped(
         part.unlink()
     assert bench.run().counts.downloaded == 12
     assert_whole(bench)
+
+
+def test_a_death_while_a_death_is_settled_leaves_no_note_behind(
+    bench: Bench, death_at: DeathAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    death_at(Transfers, "record_placed")
+    die_in_run(bench, monkeypatch)
+    for placed in [path for path in bench.root.rglob("jw*.*") if path.is_file()]:
+        # As if the process had died between the rename and the end of the partial's note.
+        placed.with_name(f".{placed.name}.1.part.json").write_text("{}")
+    death_at(placing, "remove_parts")
+    die_in_run(bench, monkeypatch)
+    bench.run()
+    assert_whole(bench)
+
+
+def test_a_rename_that_a_death_cut_off_is_made_durable_before_it_is_recorded(
+    bench: Bench, death_at: DeathAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    death_at(placing, "sync_folders")
+    die_in_run(bench, monkeypatch)
+    (folder,) = {path.parent for path in bench.root.rglob("jw*.*")}
+    synced: list[Path] = []
+    known_at: list[bool] = []
+    sync_folders, record_placed = placing.sync_folders, Transfers.record_placed
+
+    def note_sync(folders: Iterable[Path]) -> None:
+        synced.extend(folders)
+        sync_folders(synced)
+
+    def note_record(self: Transfers, *arguments: Any, **options: Any) -> None:
+        known_at.append(folder in synced)
+        record_placed(self, *arguments, **options)
+
+    monkeypatch.setattr(placing, "sync_folders", note_sync)
+    monkeypatch.setattr(Transfers, "record_placed", note_record)
+    bench.run()
+    assert known_at[0]
+
+
+def test_a_link_at_the_path_of_an_open_intent_is_left_alone_and_costs_the_partial(
+    bench: Bench, death_at: DeathAt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    death_at(placing, "place")
+    die_in_run(bench, monkeypatch)
+    part = next(path for path in bench.root.rglob("*_rate.fits.1.part"))
+    target = part.with_name(part.name.removeprefix(".").removesuffix(".1.part"))
+    target.symlink_to("elsewhere")
+    assert bench.attempt().record.counts.failed == 1
+    assert target.is_symlink()
+    assert not list(bench.root.rglob("*.part*"))

@@ -278,6 +278,7 @@ def test_a_profile_that_is_no_more_is_not_told_of(office: Office) -> None:
         ("archive down", "archive", "archive"),
         (f"nothing found {PROFILE}", "profile", "failures"),
         (f"plan waits {PROFILE}", "plan", "failures"),
+        ("space /data", "space", "failures"),
         ("clock", "clock", "failures"),
         ("hook after_run", "hook", "failures"),
     ],

@@ -42,6 +42,8 @@ def test_no_header_breaks_a_transfer(headers: dict[str, str], status: int, begin
     [
         ("120", 120.0),
         ("0", 0.0),
+        ("10000000000", 1e10),
+        ("9" * 400, None),
         ("-5", None),
         ("soon", None),
         ("", None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Callable
@@ -132,6 +133,56 @@ def test_the_archives_wish_to_wait_is_passed_on(depot: Depot, make_job: MakeJob,
     outcome = fetch_one(make_job())
     assert isinstance(outcome, Failed)
     assert outcome.failure.retry_after == pytest.approx(7 if wait == "7" else 900, abs=5)
+
+
+@pytest.mark.parametrize(
+    ("start", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0", b"0"),
+    ],
+    ids=["a header", "100 Continue", "the size of a chunk"],
+)
+def test_what_drips_and_is_never_whole_is_given_up(
+    depot: Depot, make_job: MakeJob, start: bytes, drop: bytes
+) -> None:
+    def behave(handler: server.Handler) -> None:
+        handler.send(start)
+        while not handler.close_connection and not depot.closing.wait(0.05):
+            handler.send(drop)
+
+    depot.put("file.fits", behave)
+    outcome = fetch_one(make_job(), settings=QUICK)
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.ARCHIVE
+    assert "was too slow" in outcome.failure.message
+
+
+def test_a_file_that_takes_long_and_keeps_coming_is_not_given_up(depot: Depot, make_job: MakeJob) -> None:
+    """Also where a single large read would take many time-outs."""
+
+    def behave(handler: server.Handler) -> None:
+        handler.begin(200, Content_Length=len(CONTENT))
+        for position in range(0, len(CONTENT), 10_240):
+            handler.send(CONTENT[position : position + 10_240])
+            depot.closing.wait(0.1)
+
+    depot.put("file.fits", behave)
+    outcome = fetch_one(make_job(), settings=QUICK)
+    assert isinstance(outcome, Fetched)
+    assert outcome.part.read_bytes() == CONTENT
+
+
+def test_packed_bytes_that_were_cut_before_they_were_sent_are_too_few(
+    depot: Depot, make_job: MakeJob
+) -> None:
+    """The length fits what comes, and a text does not show that its end is missing."""
+    squeezed = gzip.compress(CONTENT)
+    depot.put("file.csv", server.announce(squeezed[:-200], len(squeezed) - 200, Content_Encoding="gzip"))
+    outcome = fetch_one(make_job("file.csv", listed_size=len(CONTENT)))
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.ARCHIVE
 
 
 @pytest.mark.parametrize(

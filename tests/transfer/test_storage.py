@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from jwstwatch.errors import StorageError
 from jwstwatch.transfer.job import Failed, Fetched, Job
 from jwstwatch.transfer.pool import fetch_all
 from tests.transfer import server
-from tests.transfer.conftest import SETTINGS, fetch_one, lying_in, no_check, tell
+from tests.transfer.conftest import SETTINGS, fetch, fetch_one, lying_in, no_check, tell
 from tests.transfer.server import Depot, serve
 
 MakeJob = Callable[..., Job]
@@ -170,3 +171,50 @@ def test_a_resumed_partial_on_a_full_disk_is_removed(
     with pytest.raises(StorageError):
         fetch_one(job)
     assert lying_in(tiny_disk) == []
+
+
+def test_the_folder_of_many_files_is_made_and_resolved_once(
+    depot: Depot, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved: list[Path] = []
+    real = Path.resolve
+
+    def resolve(path: Path, strict: bool = False) -> Path:
+        resolved.append(path)
+        return real(path, strict=strict)
+
+    monkeypatch.setattr(Path, "resolve", resolve)
+    names = [f"file{number}.fits" for number in range(20)]
+    for name in names:
+        depot.put(name, serve(CONTENT[:3000]))
+    outcomes = fetch(*[make_job(name) for name in names])
+    assert all(isinstance(outcome, Fetched) for outcome in outcomes)
+    assert len(resolved) <= SETTINGS.connections
+
+
+def test_a_folder_that_is_moved_away_or_replaced_in_mid_run_is_made_or_followed_anew(
+    depot: Depot, make_job: MakeJob, tmp_path: Path
+) -> None:
+    folder, elsewhere = tmp_path / "root" / "01345", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def jobs() -> Iterator[Job]:
+        for number in range(3):
+            depot.put(f"file{number}.fits", serve(CONTENT[:3000]))
+            yield make_job(f"file{number}.fits")
+
+    def moved(path: Path, name: str) -> None:
+        """While the first file is checked its folder is taken away, and after the second it is a link."""
+        if name == "file0.fits":
+            shutil.move(folder, tmp_path / "away")
+        elif name == "file1.fits":
+            shutil.move(folder, tmp_path / "away too")
+            folder.symlink_to(elsewhere)
+
+    settings = replace(SETTINGS, connections=1)
+    outcomes = list(
+        fetch_all(jobs(), settings=settings, token=lambda: None, check=moved, stop=threading.Event())
+    )
+    parts = [outcome.part for outcome in outcomes if isinstance(outcome, Fetched)]
+    assert parts[-1].parent == elsewhere
+    assert parts[-1].read_bytes() == CONTENT[:3000]

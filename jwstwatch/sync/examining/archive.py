@@ -29,7 +29,8 @@ def check(patient: Patient) -> Iterator[Check]:
     settings = patient.settings
     if settings is None:
         return
-    probe = patient.open_archive(settings, None).probe()
+    archive = patient.open_archive(settings, None)
+    probe = archive.probe()
     if probe.reachable:
         yield ok("archive", f"{settings.mast.server} answers")
     else:
@@ -39,8 +40,22 @@ def check(patient: Patient) -> Iterator[Check]:
             hint="Check mast.server, the network and a firewall; an archive that is down is asked again.",
             code=ExitCode.ARCHIVE,
         )
+    yield from _check_cloud(archive.probe_cloud(), settings.mast.cloud_server)
     yield _check_clock(patient, probe)
     yield from _check_token(patient, settings, reachable=probe.reachable)
+
+
+def _check_cloud(probe: Probe | None, bucket: str) -> Iterator[Check]:
+    if probe is None:
+        return
+    if probe.reachable:
+        yield ok("cloud", f"{bucket} answers")
+    else:
+        yield warning(
+            "cloud",
+            probe.problem or f"{bucket} does not answer",
+            hint="Check mast.cloud_server, the network and a firewall; the archive sends everything.",
+        )
 
 
 def _check_clock(patient: Patient, probe: Probe) -> Check:

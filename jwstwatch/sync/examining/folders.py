@@ -13,7 +13,8 @@ from jwstwatch.errors import ExitCode
 from jwstwatch.files import current_umask
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.sync.examining.check import Check, Patient, name_of, ok, problem, warning
-from jwstwatch.sync.mounts import Mounts
+from jwstwatch.sync.mounts import Mount, Mounts
+from jwstwatch.sync.standing_parts import min_free
 
 NAME = "output folder"
 PATIENCE = 5.0
@@ -31,7 +32,7 @@ def check(patient: Patient) -> Iterator[Check]:
             yield _missing(root, found.problem or "is not there")
             continue
         yield from _check_folder(patient, root.path)
-        yield _check_space(patient, root.path, found.free_bytes)
+        yield _check_space(patient, root.path, found)
     for path in _wanted(patient):
         if path not in {root.path for root in roots}:
             yield _check_new(patient, path)
@@ -119,9 +120,10 @@ def _group(number: int) -> str:
         return str(number)
 
 
-def _check_space(patient: Patient, path: Path, free: int | None) -> Check:
+def _check_space(patient: Patient, path: Path, found: Mount) -> Check:
     from jwstwatch.sync.rules import root_of
 
+    free = found.free_bytes
     if free is None:
         return warning(NAME, f"{path} does not tell its free space", hint="`df` may tell why.")
     counts = patient.store.reports.counts() if patient.store is not None else {}
@@ -132,13 +134,15 @@ def _check_space(patient: Patient, path: Path, free: int | None) -> Check:
         for profile in profiles
         if profile.name in counts and root_of(profile.parameters) == path
     )
-    if free == 0 or wanted > free:
+    kept = min_free(patient.settings, path, found) if patient.settings is not None else None
+    said = f", {size_text(kept)} kept free" if kept else ""
+    if free == 0 or wanted > max(0, free - (kept or 0)):
         return warning(
             NAME,
-            f"{path}: {size_text(free)} are free, {size_text(wanted)} are still to be fetched",
-            hint="Free some space there, or narrow the profiles; a run that fills the disk ends early.",
+            f"{path}: {size_text(free)} are free{said}, {size_text(wanted)} are still to be fetched",
+            hint="Free some space there, lower min_free, or narrow the profiles: what has no room waits.",
         )
-    return ok(NAME, f"{path}: {size_text(free)} free, {size_text(wanted)} still to be fetched")
+    return ok(NAME, f"{path}: {size_text(free)} free{said}, {size_text(wanted)} still to be fetched")
 
 
 def _check_new(patient: Patient, path: Path) -> Check:

@@ -1,0 +1,177 @@
+"""Room for a plan: as much of it as the disk and the profile's quota hold is let through, the rest waits."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from jwstwatch.core.model import Trigger
+from jwstwatch.core.space import Admission, Limit, Need
+from jwstwatch.files import join_safely
+from jwstwatch.store.reservations import Room
+from jwstwatch.store.transfers import Claim
+from jwstwatch.sync.context import Context
+from jwstwatch.sync.listing import Subject
+from jwstwatch.sync.weighing import Outline, Weighing, look_at_disk, outline, part_of
+
+NOTICE_KIND = "space"
+_NOWHERE = (-1, 0)
+"""Before every place in a plan."""
+
+
+@contextlib.contextmanager
+def reserve(context: Context, subject: Subject, found: Outline) -> Iterator[Reservation]:
+    """Reserve room for as much of the plan as there is room for; the rest is marked as waiting.
+
+    Leaving it gives up what is still reserved. `StorageError` where the disk cannot be asked.
+    """
+    reservations, disk = context.store.reservations, look_at_disk(subject)
+    weighing = Weighing(context, subject, found, disk)
+    most = found.size + found.files * (disk.block + found.usual)
+    room = reservations.take(subject.run.id, device=disk.device, wanted=most, measure=disk.left)
+    try:
+        admission = weighing.admit(room)
+        reservations.keep(subject.run.id, admission.reserved)
+        yield Reservation(weighing, admission, room)
+    finally:
+        reservations.give_up(subject.run.id)
+
+
+class Reservation:
+    """Room that a run has, and a watch over it: another program may fill the disk meanwhile."""
+
+    def __init__(self, weighing: Weighing, admission: Admission, room: Room) -> None:
+        self._weighing, self._context = weighing, weighing.context
+        self.files, self.size = admission.files, admission.new
+        self._received: dict[int, int] = {}
+        self._refusal = weighing.refusal(admission, room)
+        self._limit = admission.limit
+        self.before = admission.first
+        """Where in the plan (priority, file) the rest begins that waits; None where nothing does."""
+        self._mark()
+        self._tell()
+
+    def started(self, key: int) -> None:
+        """An attempt at a file begins, from nought. Called from the workers, as is `advanced`."""
+        self._received[key] = 0
+
+    def advanced(self, key: int, count: int) -> None:
+        """`count` more bytes of a file are on the disk."""
+        self._received[key] = self._received.get(key, 0) + count
+
+    def settled(self, claims: Iterable[Claim]) -> int:
+        """These files are done with; returns what was reserved for them."""
+        done = 0
+        for claim in claims:
+            self._received.pop(claim.file_id, None)
+            done += max(0, self._need(claim).net)
+        return done
+
+    def let_through(self, claims: list[Claim], under_way: Iterable[Claim]) -> list[Claim]:
+        """Return the claims, from the first on, that the disk still has room for beside what is under way.
+
+        Where that is not all of them the rest of the plan waits from now on.
+        """
+        left, before = self._weighing.disk.left(), list(under_way)
+        count = self._fitting(before, claims, left)
+        if count < len(claims):
+            # What will be resumed lies there already, and its transfer has not told of it yet.
+            self._received |= {claim.file_id: size for claim in claims if (size := _partial(claim))}
+            count = self._fitting(before, claims, left)
+        if count < len(claims):
+            self._stop_before(claims[count:], [*before, *claims[:count]], left)
+        return claims[:count]
+
+    def _fitting(self, before: Sequence[Claim], claims: Sequence[Claim], left: int) -> int:
+        """Return how many of the claims `left` bytes have room for after those that came before."""
+        needs = map(self._need, [*before, *claims])
+        return max(0, self._weighing.fitting(needs, left).files - len(before))
+
+    def _need(self, claim: Claim) -> Need:
+        new = self._weighing.listed_or_usual(claim.listed_size)
+        old = (claim.copy_size or 0) if claim.replaces else 0
+        return Need(new, old, self._received.get(claim.file_id, 0))
+
+    def conclude(self) -> None:
+        """Raise `StorageError` where files wait; else what was known to wait does not any more."""
+        if self._refusal is not None:
+            other = Limit.QUOTA if self._limit is Limit.SPACE else Limit.SPACE
+            self._context.store.notices.clear(causes(self._weighing.subject)[other], now=self._context.now())
+            raise self._refusal
+        if not self._context.stop.is_set():
+            forget(self._context, self._weighing.subject)
+
+    def _stop_before(self, rest: Sequence[Claim], under_way: Sequence[Claim], left: int) -> None:
+        """Give claims back that were not begun; they and all that comes after them wait for space."""
+        store, weighing = self._context.store, self._weighing
+        for claim in rest:
+            self._received.pop(claim.file_id, None)
+        store.transfers.give_back(weighing.subject.run.id, [claim.file_id for claim in rest])
+        weighing.found = outline(self._context, weighing.subject)
+        self.before = _NOWHERE
+        left -= sum(max(0, need.new - need.there) for need in map(self._need, under_way))
+        waiting = Admission(
+            files=0,
+            new=0,
+            reserved=0,
+            waiting=weighing.found.files,
+            waiting_bytes=weighing.found.size,
+            limit=Limit.SPACE,
+            lacking=max(0, weighing.found.size - left),
+        )
+        self._limit, self._refusal = Limit.SPACE, weighing.refusal(waiting, Room(left, 0))
+        self._mark()
+        self._tell()
+
+    def _mark(self) -> None:
+        """Keep of each file that waits why it does; an outline without any needs no look."""
+        found = self._weighing.found
+        if self._limit is None and not found.waits:
+            return
+        why = None if self._limit is None else self._weighing.reason(self._limit)
+        self._context.store.reservations.mark(found.due, waiting=found.waits, why=why, first=self.before)
+
+    def _tell(self) -> None:
+        subject = self._weighing.subject
+        if self._refusal is None or subject.run.trigger is Trigger.ONE_OFF:
+            return
+        name, error = subject.profile.name, self._refusal
+        self._context.store.notices.raise_(
+            causes(subject)[self._limit or Limit.SPACE],
+            kind=NOTICE_KIND,
+            profile=name,
+            text=f"{name}: {error.message}",
+            now=self._context.now(),
+        )
+
+
+def causes(subject: Subject) -> dict[Limit, str]:
+    """Return the causes of the notices about files that wait for room."""
+    return {
+        Limit.SPACE: f"space {subject.root.path}",
+        Limit.QUOTA: f"quota {subject.profile.name}",
+    }
+
+
+def forget(context: Context, subject: Subject, *others: str) -> None:
+    """The run got through: what it, and the notices of the `others`, made known is over.
+
+    A folder's disk has room again only once no other profile waits for some there.
+    """
+    store, of_limit = context.store, causes(subject)
+    holding = store.notices.which_hold([*others, *of_limit.values()])
+    if of_limit[Limit.SPACE] in holding and any(
+        each.limit is Limit.SPACE and each.root == subject.root.path for each in store.reservations.waiting()
+    ):
+        holding.discard(of_limit[Limit.SPACE])
+    for cause in holding:
+        store.notices.clear(cause, now=context.now())
+
+
+def _partial(claim: Claim) -> int:
+    """Return how many bytes of a claimed file lie on the disk."""
+    try:
+        return os.lstat(join_safely(claim.root, part_of(claim.path, claim.name, claim.revision))).st_size
+    except OSError:
+        return 0

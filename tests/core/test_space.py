@@ -1,0 +1,149 @@
+"""How much of a plan there is room for, and why the rest waits."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jwstwatch.core.space import (
+    BETWEEN,
+    Limit,
+    Need,
+    admit,
+    kept_free,
+    no_longer_waiting,
+    on_disk,
+    waiting_for,
+    waits_for_quota,
+    waits_for_space,
+)
+
+GB = 10**9
+
+sizes = st.integers(0, 1000)
+needs = st.builds(Need, sizes, st.one_of(st.just(0), sizes), st.one_of(st.just(0), st.integers(0, 1200)))
+plans = st.lists(needs, max_size=30)
+rooms = st.integers(-500, 20_000)
+blocks = st.sampled_from([1, 7, 512])
+
+
+def most_taken(plan: list[Need], order: list[int], *, at_once: int, block: int) -> int:
+    """Carry a plan out, as many files at once as may be, ended in any order; return the most it took."""
+    taken = most = 0
+    under_way: list[Need] = []
+    for number, need in enumerate(plan):
+        new = on_disk(need.new, block=block)
+        taken += new - min(on_disk(need.there, block=block), new)
+        under_way.append(need)
+        most = max(most, taken)
+        if len(under_way) == at_once:
+            done = under_way.pop(order[number % len(order)] % len(under_way))
+            taken -= on_disk(done.old, block=block)
+    return most
+
+
+@given(plans, rooms, st.integers(1, 6), blocks, st.lists(st.integers(0, 9), min_size=1))
+def test_what_is_admitted_never_takes_more_than_there_is(
+    plan: list[Need], room: int, at_once: int, block: int, order: list[int]
+) -> None:
+    admission = admit(plan, room=room, quota=None, at_once=at_once, block=block)
+    admitted = plan[: admission.files]
+    assert most_taken(admitted, order, at_once=at_once, block=block) <= admission.reserved
+    if admitted:
+        assert admission.reserved <= max(room, 0)
+        assert room >= 0
+
+
+@given(plans, rooms, st.integers(1, 6), blocks)
+def test_whatever_fits_is_admitted_and_what_is_lacking_would_do(
+    plan: list[Need], room: int, at_once: int, block: int
+) -> None:
+    limits = {"quota": None, "at_once": at_once, "block": block}
+    free = admit(plan, room=None, **limits)  # type: ignore[arg-type]
+    assert (free.files, free.waiting, free.limit, free.lacking) == (len(plan), 0, None, 0)
+    enough = admit(plan, room=free.reserved, **limits)  # type: ignore[arg-type]
+    assert enough == free
+    some = admit(plan, room=room, **limits)  # type: ignore[arg-type]
+    if some.limit is not None:
+        assert some.lacking > 0
+        assert admit(plan, room=room + some.lacking, **limits).files == len(plan)  # type: ignore[arg-type]
+        assert admit(plan, room=room + some.lacking - 1, **limits).files < len(plan)  # type: ignore[arg-type]
+
+
+@given(plans, rooms, st.integers(0, 3000), st.none() | rooms, st.integers(1, 6))
+def test_more_room_never_admits_less_and_the_rest_is_counted(
+    plan: list[Need], room: int, more: int, quota: int | None, at_once: int
+) -> None:
+    less = admit(plan, room=room, quota=quota, at_once=at_once)
+    greater = admit(plan, room=room + more, quota=quota, at_once=at_once)
+    assert greater.files >= less.files
+    for admission in (less, greater):
+        assert admission.files + admission.waiting == len(plan)
+        assert admission.new == sum(need.new for need in plan[: admission.files])
+        assert admission.waiting_bytes == sum(need.new for need in plan[admission.files :])
+        assert (admission.limit is None) is (admission.waiting == 0)
+
+
+@given(plans, rooms)
+def test_a_quota_is_never_exceeded_by_what_stays(plan: list[Need], quota: int) -> None:
+    admission = admit(plan, room=None, quota=quota, at_once=3)
+    net = 0
+    for need in plan[: admission.files]:
+        net += need.net
+        assert net <= quota
+    if admission.limit is not None:
+        assert admission.limit is Limit.QUOTA
+        assert net + plan[admission.files].net > quota
+
+
+def test_a_replacement_needs_room_for_both_copies_and_then_only_for_one() -> None:
+    plan = [Need(100, old=90)] * 50
+    # One old copy after the other goes, so 50 times 100 bytes are never needed.
+    assert admit(plan, room=50 * 10 + 3 * 90, quota=None, at_once=3).files == 50
+    assert admit(plan, room=50 * 10 + 3 * 90 - 1, quota=None, at_once=3).files == 49
+    assert admit(plan, room=99, quota=None, at_once=3).files == 0
+    assert admit(plan, room=None, quota=500, at_once=3).files == 50
+    assert admit(plan, room=None, quota=499, at_once=3).files == 49
+
+
+def test_the_place_where_the_rest_begins_is_told() -> None:
+    plan = [Need(10, place=(0, 7)), Need(10, place=(1, 3)), Need(1, place=(1, 4))]
+    assert admit(plan, room=15, quota=None, at_once=1).first == (1, 3)
+    assert admit(plan, room=None, quota=20, at_once=1).first == (1, 4)
+    assert admit(plan, room=21, quota=21, at_once=1).first is None
+
+
+def test_bytes_that_lie_there_already_need_no_room() -> None:
+    assert admit([Need(1000, there=400)], room=600, quota=None, at_once=1).files == 1
+    assert admit([Need(1000, there=400)], room=599, quota=None, at_once=1).files == 0
+    assert admit([Need(1000, there=4000)], room=0, quota=None, at_once=1).files == 1
+
+
+def test_a_disk_below_what_is_kept_free_gets_nothing_not_even_an_empty_file() -> None:
+    assert admit([Need(0)], room=-1, quota=None, at_once=1).files == 0
+    assert admit([Need(0)], room=0, quota=None, at_once=1).files == 1
+
+
+def test_files_take_whole_blocks() -> None:
+    assert [on_disk(size, block=4096) for size in (0, 1, 4096, 4097)] == [0, 4096, 4096, 8192]
+    assert admit([Need(1), Need(1)], room=8191, quota=None, at_once=1, block=4096).files == 1
+
+
+def test_a_gigabyte_or_a_hundredth_is_kept_free_where_nobody_says_otherwise() -> None:
+    assert kept_free(None, total=8000 * GB) == GB
+    assert kept_free(None, total=20 * GB) == 200 * 10**6
+    assert kept_free(5 * GB, total=8000 * GB) == 5 * GB
+    assert kept_free(0, total=8000 * GB) == 0
+
+
+reasons = st.none() | st.sampled_from(["new", "missing on disk", "400 of 1000 bytes on disk; odd", "a; b"])
+whys = st.sampled_from([waits_for_space("/data/a; b"), waits_for_space("/d"), waits_for_quota("2.00 TB")])
+
+
+@given(reasons, whys)
+def test_a_reason_keeps_what_it_said_before_and_says_why_the_file_waits(reason: str | None, why: str) -> None:
+    waits = f"{reason}{BETWEEN}{why}" if reason else why
+    assert no_longer_waiting(waits) == reason
+    assert no_longer_waiting(reason) == reason
+    assert waiting_for(waits) is (Limit.SPACE if "space" in why else Limit.QUOTA)
+    assert waiting_for(reason) is None
