@@ -141,15 +141,19 @@ def _reasons(profiles: Iterable[Document], *, look: Look) -> list[str]:
     """Why the last runs ended as they did, as far as they were not complete."""
     lines = []
     for profile in profiles:
-        run = profile.get("last_ended_run") or profile["last_run"]
-        error = run.get("error") if run else None
-        if error:
+        if error := _last_error(profile):
             lines += said(profile["name"], error["message"], error["hint"], look=look)
         if profile["files"]["failed"]:
             text = f"{count(profile['files']['failed'], 'file')} failed"
             hint = f"`jwstwatch status {profile['name']}` tells why, and when they are tried again."
             lines += said(profile["name"], text, hint, look=look)
     return lines
+
+
+def _last_error(profile: Document) -> Document | None:
+    run = profile.get("last_ended_run") or profile["last_run"]
+    error: Document | None = run.get("error") if run else None
+    return error
 
 
 _HINTS = {
@@ -164,8 +168,13 @@ _HINTS = {
 
 
 def _notices(document: Document, *, now: datetime, look: Look) -> list[str]:
+    """What holds, but for what the last runs' own errors have just said."""
+    errors = [(profile["name"], _last_error(profile)) for profile in document["profiles"]]
+    told = tuple(f"{name}: {error['message']}" for name, error in errors if error)
     lines = []
     for notice in document.get("notices") or []:
+        if notice["text"].startswith(told):
+            continue
         since = moment(notice["since"])
         text = notice["text"].rstrip(".") + (f" (for {how_long(since, now)})" if since else "")
         usual = _HINTS.get(notice["kind"], "").format(profile=notice["profile"] or "PROFILE")

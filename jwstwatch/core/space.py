@@ -41,14 +41,15 @@ class Need:
 class Admission:
     """How many files of a plan, from its beginning, may go: `new` are their bytes.
 
-    `reserved` is the most that they take on the disk at any moment. Of the rest `waiting` files and
-    `waiting_bytes` are left, from the place `first` on, for `limit`; `lacking` more bytes there would do for
-    all of it.
+    `net` is what they add to the copies there are, `reserved` the most that they take on the disk at any
+    moment. Of the rest `waiting` files and `waiting_bytes` are left, from the place `first` on, for `limit`;
+    `lacking` more bytes there would do for all of it.
     """
 
     files: int
     new: int
     reserved: int
+    net: int = 0
     waiting: int = 0
     waiting_bytes: int = 0
     first: tuple[int, int] | None = None
@@ -89,7 +90,7 @@ def admit(
     Up to `at_once` files are under way at the same time, on a disk that hands out blocks of so many bytes.
     """
     disk = _Disk(at_once, block)
-    files = new = reserved = net = most_net = 0
+    files = new = reserved = net = admitted = most_net = 0
     waiting = waiting_bytes = 0
     limit: Limit | None = None
     first: tuple[int, int] | None = None
@@ -102,7 +103,7 @@ def admit(
         if limit is None:
             files += 1
             new += need.new
-            reserved = disk.peak
+            reserved, admitted = disk.peak, net
         else:
             waiting += 1
             waiting_bytes += need.new
@@ -115,6 +116,7 @@ def admit(
         files=files,
         new=new,
         reserved=reserved,
+        net=admitted,
         waiting=waiting,
         waiting_bytes=waiting_bytes,
         first=first,

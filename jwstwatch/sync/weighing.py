@@ -130,9 +130,9 @@ class Weighing:
             return None
         waiting = f"{files_text(admission.waiting)}, {size_text(admission.waiting_bytes)}"
         if admission.limit is Limit.QUOTA:
+            used = size_text(max(0, self._used + admission.net))
             return StorageError(
-                f"{waiting} wait for the quota of {size_text(self._quota or 0)}: "
-                f"{size_text(self._used)} are used already",
+                f"{waiting} wait for the quota of {size_text(self._quota or 0)}: {used} are used",
                 hint=f"Raise quota by {_amount(admission.lacking)}, or narrow the profile.",
             )
         left = max(0, room.size + room.others + self.disk.kept - admission.reserved)
