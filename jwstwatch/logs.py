@@ -68,6 +68,8 @@ def configure(
             root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    # Its warnings quote whole addresses, signatures included; what they are about is told as a failure.
+    logging.getLogger("urllib3").setLevel(logging.DEBUG if level <= logging.DEBUG else logging.ERROR)
     logging.captureWarnings(True)
 
 

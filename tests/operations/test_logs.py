@@ -31,10 +31,12 @@ SECRET = 'to"ken/é\\123'
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
     """Leave logging as it was found."""
-    root, ours = logging.getLogger(), logging.getLogger("jwstwatch")
+    root, ours, theirs = logging.getLogger(), logging.getLogger("jwstwatch"), logging.getLogger("urllib3")
+    their_level = theirs.level
     level, handlers, filters, hook = root.level, root.handlers[:], ours.filters[:], threading.excepthook
     yield
     root.setLevel(level)
+    theirs.setLevel(their_level)
     root.handlers[:], ours.filters[:], threading.excepthook = handlers, filters, hook
     logging.captureWarnings(False)
 
@@ -329,3 +331,12 @@ def test_structlog_is_loaded_only_when_a_line_is_written() -> None:
         "assert 'structlog' not in sys.modules; logging.warning('hello'); assert 'structlog' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stderr=subprocess.DEVNULL)
+
+
+def test_addresses_that_the_http_library_quotes_are_in_no_line() -> None:
+    stream = configured()
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers (url=%s)", "/x?Signature=abc")
+    assert stream.getvalue() == ""
+    stream = configured(level=logging.DEBUG)
+    logging.getLogger("urllib3.connection").warning("odd")
+    assert "odd" in stream.getvalue()
