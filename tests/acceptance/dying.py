@@ -1,6 +1,7 @@
-"""Runs the program and has it killed at the n-th call of one of its functions: `dying.py MODULE:NAME N ...`.
+"""Runs the program and has it killed at the n-th call of one of its functions.
 
-The process gets SIGKILL before the function is entered: no handler, no `finally`, nothing is flushed.
+`dying.py before|after MODULE:NAME N ...`: the process gets SIGKILL before the function is entered, or as soon
+as it is left: no handler, no `finally`, nothing is flushed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from itertools import count
 from typing import Any
 
 
-def arm(place: str, calls: int) -> None:
+def arm(when: str, place: str, calls: int) -> None:
     """Replace the function at `place` by one that kills the process at its `calls`-th call."""
     module, _, path = place.partition(":")
     *owners, name = path.split(".")
@@ -23,16 +24,20 @@ def arm(place: str, calls: int) -> None:
     counter = count(1)
 
     def dying(*arguments: Any, **options: Any) -> Any:
-        if next(counter) >= calls:
+        due = next(counter) >= calls
+        if due and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        return original(*arguments, **options)
+        result = original(*arguments, **options)
+        if due:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
 
     setattr(owner, name, dying)
 
 
 if __name__ == "__main__":
-    place, calls, *words = sys.argv[1:]
-    arm(place, int(calls))
+    when, place, calls, *words = sys.argv[1:]
+    arm(when, place, int(calls))
     sys.argv = ["jwstwatch", *words]
     from jwstwatch.cli.main import run
 
