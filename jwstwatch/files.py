@@ -92,6 +92,14 @@ def durable_replace(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder` and what is missing above it, durably: a file lasts no longer than its folder."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in reversed(missing):
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the entries of `folder` durable (a file system that cannot is left as it is)."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from jwstwatch.files import translate_storage_errors
+from jwstwatch.files import make_folder, translate_storage_errors
 from jwstwatch.transfer.job import Fetched, Job
 from jwstwatch.transfer.partial import note_of, part_name
 
@@ -25,7 +25,7 @@ def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
     Raises `StorageError` where the disk of the target refuses; nothing is left behind then.
     """
     with translate_storage_errors(job.target.parent):
-        job.target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(job.target.parent)
     part = job.target.parent / part_name(job.name, job.revision)
     with contextlib.suppress(FileNotFoundError):
         part.unlink()

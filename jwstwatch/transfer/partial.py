@@ -18,7 +18,7 @@ from types import TracebackType
 
 from jwstwatch.core.retrying import Failure, FailureKind
 from jwstwatch.errors import StorageError
-from jwstwatch.files import translate_storage_errors
+from jwstwatch.files import make_folder, translate_storage_errors
 from jwstwatch.transfer.job import Job, TransferError
 
 _NOTE_AT_ONCE = 8 << 20
@@ -59,7 +59,7 @@ class Folders:
                 status = folder.stat()
                 if (status.st_dev, status.st_ino) == known[:2]:
                     return known[2]
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         resolved = folder.resolve(strict=True)
         status = resolved.stat()
         self._known[folder] = (status.st_dev, status.st_ino, resolved)

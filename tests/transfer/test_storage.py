@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from jwstwatch import files
 from jwstwatch.errors import StorageError
 from jwstwatch.transfer.job import Failed, Fetched, Job
 from jwstwatch.transfer.pool import fetch_all
@@ -218,3 +219,18 @@ def test_a_folder_that_is_moved_away_or_replaced_in_mid_run_is_made_or_followed_
     parts = [outcome.part for outcome in outcomes if isinstance(outcome, Fetched)]
     assert parts[-1].parent == elsewhere
     assert parts[-1].read_bytes() == CONTENT[:3000]
+
+
+def test_folders_that_are_made_for_a_file_are_durable_from_the_top_on(
+    depot: Depot, make_job: MakeJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    depot.put("file.fits", serve(CONTENT[:3000]))
+    target = tmp_path / "root" / "01345" / "obsnum01" / "file.fits"
+    assert isinstance(fetch_one(make_job(target=target)), Fetched)
+    assert synced == [tmp_path, tmp_path / "root", tmp_path / "root" / "01345"]
+    synced.clear()
+    target.with_name(f".{target.name}.1.part").unlink()
+    assert isinstance(fetch_one(make_job(target=target)), Fetched)
+    assert synced == []
