@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from jwstwatch.core.parameter_kinds import Plain, ScalarKind, ValueNotAllowedError, shown
 from jwstwatch.core.parameter_units import BILLION, NUMBER, billionths
@@ -57,26 +58,31 @@ class Rate(ScalarKind[int]):
         return f"{_write_bytes(value)}/s"
 
 
+@dataclass(frozen=True, slots=True)
 class Size(ScalarKind[int]):
-    """Bytes, written with a unit: `500 GB`, `1.5 TB`."""
+    """Bytes, written with a unit: `500 GB`, `1.5 TB`; `least` bytes or more, and 0 needs no unit."""
 
-    __slots__ = ()
+    least: int = 1
 
     @property
     def allowed(self) -> str:
-        return "a size such as 500 GB, 1.5 TB or 200 MiB"
+        return "a size such as 500 GB, 1.5 TB or 200 MiB" + ("" if self.least else ", or 0")
 
     @property
     def placeholder(self) -> str:
         return "SIZE"
 
     def read_text(self, text: str) -> int:
-        if NUMBER.fullmatch(text):
+        number = NUMBER.fullmatch(text)
+        if number and float(text) == 0:
+            size: int | None = 0
+        elif number:
             raise ValueNotAllowedError(f"{shown(text)} has no unit: write {text} GB, for example")
-        size = None if text.endswith("bit") else _read_bytes(text)
-        if size is None or not 1 <= size <= 10**18:
+        else:
+            size = None if text.endswith("bit") else _read_bytes(text)
+        if size is None or not self.least <= size <= 10**18:
             raise self.refusal(text)
         return size
 
     def write(self, value: int) -> Plain:
-        return _write_bytes(value)
+        return _write_bytes(value) if value else "0"

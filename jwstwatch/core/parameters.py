@@ -419,7 +419,7 @@ class Parameters:
         legacy=False,
     )
     min_free: int | None = parameter(
-        Maybe(Size()),
+        Maybe(Size(least=0)),
         None,
         "What is kept free on the disk of the output folder; what would not fit waits. "
         "Empty: 1 GB or 1 % of the disk, whichever is less.",

@@ -216,6 +216,15 @@ def test_every_size_survives_being_written(size: int) -> None:
     assert Size().read(str(Size().write(size))) == size
 
 
+@pytest.mark.parametrize("text", ["0", "0 GB", "0.0 kB"])
+def test_nothing_is_a_size_where_that_makes_sense(text: object) -> None:
+    kind = Size(least=0)
+    assert kind.read(text) == 0
+    assert kind.read(kind.write(0)) == 0
+    with pytest.raises(ValueNotAllowedError, match="a size such as"):
+        Size().read(text)
+
+
 @pytest.mark.parametrize(
     ("text", "microseconds"), [("0.000001s", 1), ("1.000000001 d", 86_400_000_086), ("0.1s", 100_000)]
 )
