@@ -42,8 +42,8 @@ class Admission:
     """How many files of a plan, from its beginning, may go: `new` are their bytes.
 
     `net` is what they add to the copies there are, `reserved` the most that they take on the disk at any
-    moment. Of the rest `waiting` files and `waiting_bytes` are left, from the place `first` on, for `limit`;
-    `lacking` more bytes there would do for all of it.
+    moment. Of the rest `waiting` files and `waiting_bytes` are left, from the place `first` on (a file of
+    `next` bytes), for `limit`; `lacking` more bytes there would do for all of it.
     """
 
     files: int
@@ -53,6 +53,7 @@ class Admission:
     waiting: int = 0
     waiting_bytes: int = 0
     first: tuple[int, int] | None = None
+    next: int = 0
     limit: Limit | None = None
     lacking: int = 0
 
@@ -91,7 +92,7 @@ def admit(
     """
     disk = _Disk(at_once, block)
     files = new = reserved = net = admitted = most_net = 0
-    waiting = waiting_bytes = 0
+    waiting = waiting_bytes = following = 0
     limit: Limit | None = None
     first: tuple[int, int] | None = None
     for need in needs:
@@ -99,7 +100,7 @@ def admit(
         net += need.net
         most_net = max(most_net, net)
         if limit is None and (limit := _refusing(taken, net, room=room, quota=quota)) is not None:
-            first = need.place
+            first, following = need.place, need.new
         if limit is None:
             files += 1
             new += need.new
@@ -120,6 +121,7 @@ def admit(
         waiting=waiting,
         waiting_bytes=waiting_bytes,
         first=first,
+        next=following,
         limit=limit,
         lacking=max(0, lacking),
     )

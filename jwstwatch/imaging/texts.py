@@ -18,7 +18,8 @@ _BLOCK = 1024 * 1024
 _EDGE = 4096
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _ECSV = re.compile(r"# %ECSV \d")
-_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"]?)(.)\1\s*\Z")
+_DELIMITER = re.compile(r"#\s*delimiter:\s*(['\"]?)([^\r'\"])\1\s*\Z")
+"""The csv module of later Pythons takes neither the end of a line nor its own quotes for a delimiter."""
 _BRACKETS = {b"{": b"}", b"[": b"]"}
 
 

@@ -40,12 +40,30 @@ def make_thumbnail(source: Path, target: Path, *, width: int | None, height: int
 
 
 def _shrink(picture: ImageFile, *, width: int | None, height: int | None) -> Image:
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     longest = 2 * max(width or 0, height or 0, DEFAULT_WIDTH)
     picture.draft("RGB", (longest, longest))  # a JPEG decodes many times faster at a fraction of its size
-    upright = ImageOps.exif_transpose(picture)
+    upright = _turn(picture)
     return _flatten(upright).resize(_choose_size(upright.size, width, height), Image.Resampling.LANCZOS)
+
+
+def _turn(picture: ImageFile) -> Image:
+    """Return the picture as its camera held it; what else its EXIF says, or garbles, does not matter."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    stated = picture.getexif().get(_ORIENTATION)
+    turn = turns.get(stated) if isinstance(stated, int) else None
+    return picture if turn is None else picture.transpose(turn)
 
 
 def _choose_size(original: tuple[int, int], width: int | None, height: int | None) -> tuple[int, int]:

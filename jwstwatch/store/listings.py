@@ -21,6 +21,7 @@ from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import absences, bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
+from jwstwatch.store.reservations import waits_for_room
 
 _OBSERVATION_COLUMNS = tuple(field.name for field in fields(Observation) if field.name != "columns")
 _PAIR_COLUMNS = tuple(
@@ -215,7 +216,8 @@ def _executed() -> Any:
 def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
     """Files of the observation are missing, failed, or are withheld though it is released by now.
 
-    A file that the archive lists and does not have unsettles it no longer once that is certain.
+    A file that the archive lists and does not have unsettles it no longer once that is certain, and one that
+    waits for room never does: what it lacks is not the archive's to say.
     """
     listing, file, observation, want = tables.listing, tables.file, tables.observation, tables.want
 
@@ -230,6 +232,7 @@ def _has_unsettled_files(profile: str, now_mjd: float) -> Any:
                 ~file.c.declined,
                 want.c.profile == profile,
                 func.coalesce(file.c.failure_kind, "") != FailureKind.ABSENT.value,
+                or_(file.c.reason.is_(None), ~waits_for_room()),
             )
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -70,15 +71,19 @@ def mark_present(connection: Connection, placed: Placed, *, now: datetime) -> No
 def keep_facts(connection: Connection, intents: Sequence[Intent]) -> None:
     """What the transfers heard of the contents (validators) belongs to the products' present revisions."""
     product = tables.product
-    heard = {intent.product_id: intent for intent in intents if intent.facts}
+    heard: dict[int, list[Intent]] = defaultdict(list)
+    for intent in intents:
+        if intent.facts:
+            heard[intent.product_id].append(intent)
     changes: list[dict[str, Any]] = []
     for ids in bulk.chunks(heard):
         query = select(product.c.id, product.c.facts, product.c.revision).where(product.c.id.in_(ids))
         for row in connection.execute(query):
-            intent = heard[row.id]
-            known = row.facts or {}
-            merged = merge_facts(known, intent.facts)
-            if row.revision == intent.revision and merged != known:
+            merged = known = row.facts or {}
+            for intent in heard[row.id]:
+                if intent.revision == row.revision:
+                    merged = merge_facts(merged, intent.facts)
+            if merged != known:
                 changes.append({"the_product": row.id, "the_facts": merged})
     if changes:
         statement = update(product).where(product.c.id == bindparam("the_product"))

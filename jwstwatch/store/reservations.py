@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -107,7 +107,7 @@ class Reservations:
     def lots(self, due: Due) -> list[Lot]:
         """Return what is due, by kind."""
         file, product = tables.file, tables.product
-        waits = case((_waits(), file.c.reason))
+        waits = case((waits_for_room(), file.c.reason))
         each = (
             select(
                 file.c.priority,
@@ -252,11 +252,35 @@ class Reservations:
             if why is None:
                 return
             before = case((file.c.reason.is_(None), ""), else_=file.c.reason + space.BETWEEN)
+            silent = or_(file.c.reason.is_(None), ~waits_for_room())
             connection.execute(
                 update(file)
-                .where(waits, file.c.state.in_(_WAITING_STATES), or_(file.c.reason.is_(None), ~_waits()))
+                .where(waits, file.c.state.in_(_WAITING_STATES), silent)
                 .values(reason=before + literal(why))
             )
+
+    def waiting_by_root(self, profiles: Collection[str]) -> dict[Path, tuple[int, int]]:
+        """Return the number and bytes of what waits for space in each output folder, shared files once."""
+        file, want, product, root = tables.file, tables.want, tables.product, tables.root
+        query = (
+            select(root.c.path, file.c.reason, func.count(), func.sum(product.c.size))
+            .select_from(file)
+            .join(product, product.c.id == file.c.product_id)
+            .join(root, root.c.id == file.c.root_id)
+            .where(
+                waits_for_room(),
+                ~file.c.declined,
+                exists().where(want.c.file_id == file.c.id, want.c.profile.in_(profiles)),
+            )
+            .group_by(root.c.path, file.c.reason)
+        )
+        found: dict[Path, tuple[int, int]] = {}
+        with self._database.read() as connection:
+            for path, reason, files, size in connection.execute(query):
+                if space.waiting_for(reason) is space.Limit.SPACE:
+                    before = found.get(Path(path), (0, 0))
+                    found[Path(path)] = (before[0] + files, before[1] + int(size or 0))
+        return found
 
     def waiting(self) -> list[Waiting]:
         """Return what waits for room, by profile and output folder."""
@@ -267,7 +291,7 @@ class Reservations:
             .join(want, want.c.file_id == file.c.id)
             .join(product, product.c.id == file.c.product_id)
             .join(root, root.c.id == file.c.root_id)
-            .where(_waits(), ~file.c.declined)
+            .where(waits_for_room(), ~file.c.declined)
             .group_by(want.c.profile, root.c.path, file.c.reason)
             .order_by(want.c.profile, root.c.path)
         )
@@ -284,7 +308,7 @@ class Reservations:
         ]
 
 
-def _waits() -> ColumnElement[bool]:
+def waits_for_room() -> ColumnElement[bool]:
     """Return the condition for files that wait for room, by the words of their reason."""
     file = tables.file
     told = [file.c.reason.contains(words, autoescape=True) for words in space.WORDS]

@@ -148,6 +148,8 @@ def _jobs(
         elsewhere = [claim for claim in claims if claim.file_id not in sources]
         mirrors = mirroring.Mirrors(context, subject.profile.name, elsewhere)
         for claim in claims:
+            if context.stop.is_set():
+                return  # to copy them all would take as long as they are large
             received.claims[claim.file_id] = claim
             job = _job(context, claim, authorised=authorised, mirror=mirrors.of(claim))
             if not claim.replaces and _take_in(context, subject, claim, job.target):
@@ -214,8 +216,7 @@ def _copy(job: Job, source: tuple[Path, str] | None) -> Fetched | None:
     if source is None or source[0] == job.target:
         return None
     path, sha256 = source
-    with translate_storage_errors(job.target.parent):
-        return copying.copy_verified(job, path, sha256=sha256)
+    return copying.copy_verified(job, path, sha256=sha256)
 
 
 def _settle(

@@ -26,16 +26,19 @@ def reserve(context: Context, subject: Subject, found: Outline) -> Iterator[Rese
 
     Leaving it gives up what is still reserved. `StorageError` where the disk cannot be asked.
     """
-    reservations, disk = context.store.reservations, look_at_disk(subject)
+    reservations, disk, run_id = context.store.reservations, look_at_disk(subject), subject.run.id
     weighing = Weighing(context, subject, found, disk)
-    most = found.size + found.files * (disk.block + found.usual)
-    room = reservations.take(subject.run.id, device=disk.device, wanted=most, measure=disk.left)
+    room = reservations.look(run_id, device=disk.device, measure=disk.left)
+    # Weighed before anything is taken, which is then no more than this run can use: others begin too.
+    admission = weighing.admit(room)
+    taken = reservations.take(run_id, device=disk.device, wanted=admission.reserved, measure=disk.left)
     try:
-        admission = weighing.admit(room)
-        reservations.keep(subject.run.id, admission.reserved)
+        if taken.size < admission.reserved:
+            room, admission = taken, weighing.admit(taken)
+            reservations.keep(run_id, admission.reserved)
         yield Reservation(weighing, admission, room)
     finally:
-        reservations.give_up(subject.run.id)
+        reservations.give_up(run_id)
 
 
 class Reservation:
@@ -45,6 +48,8 @@ class Reservation:
         self._weighing, self._context = weighing, weighing.context
         self.files, self.size = admission.files, admission.new
         self._received: dict[int, int] = {}
+        self._net = 0
+        """What was let through so far adds to the copies there are."""
         self._refusal = weighing.refusal(admission, room)
         self._limit = admission.limit
         self.before = admission.first
@@ -69,9 +74,10 @@ class Reservation:
         return done
 
     def let_through(self, claims: list[Claim], under_way: Iterable[Claim]) -> list[Claim]:
-        """Return the claims, from the first on, that the disk still has room for beside what is under way.
+        """Return the claims, from the first on, that disk and quota have room for beside what is under way.
 
-        Where that is not all of them the rest of the plan waits from now on.
+        Where that is not all of them the rest of the plan waits from now on. The plan may have changed since
+        it was weighed: a profile that shares its files may have brought them into another order.
         """
         left, before = self._weighing.disk.left(), list(under_way)
         count = self._fitting(before, claims, left)
@@ -79,14 +85,27 @@ class Reservation:
             # What will be resumed lies there already, and its transfer has not told of it yet.
             self._received |= {claim.file_id: size for claim in claims if (size := _partial(claim))}
             count = self._fitting(before, claims, left)
-        if count < len(claims):
-            self._stop_before(claims[count:], [*before, *claims[:count]], left)
-        return claims[:count]
+        within = self._within_quota(claims[:count])
+        limit = Limit.QUOTA if within < count else Limit.SPACE
+        through, rest = claims[:within], claims[within:]
+        self._net += sum(self._need(claim).net for claim in through)
+        if rest:
+            self._stop_before(rest, [*before, *through], left, limit)
+        return through
 
     def _fitting(self, before: Sequence[Claim], claims: Sequence[Claim], left: int) -> int:
         """Return how many of the claims `left` bytes have room for after those that came before."""
         needs = map(self._need, [*before, *claims])
         return max(0, self._weighing.fitting(needs, left).files - len(before))
+
+    def _within_quota(self, claims: Sequence[Claim]) -> int:
+        """Return how many of the claims, from the first on, the quota has room for after what went before."""
+        left, net = self._weighing.quota_left, self._net
+        for number, claim in enumerate(claims):
+            net += self._need(claim).net
+            if left is not None and net > left:
+                return number
+        return len(claims)
 
     def _need(self, claim: Claim) -> Need:
         new = self._weighing.listed_or_usual(claim.listed_size)
@@ -102,8 +121,10 @@ class Reservation:
         if not self._context.stop.is_set():
             forget(self._context, self._weighing.subject)
 
-    def _stop_before(self, rest: Sequence[Claim], under_way: Sequence[Claim], left: int) -> None:
-        """Give claims back that were not begun; they and all that comes after them wait for space."""
+    def _stop_before(
+        self, rest: Sequence[Claim], under_way: Sequence[Claim], left: int, limit: Limit
+    ) -> None:
+        """Give claims back that were not begun; they and all that comes after them wait for room."""
         store, weighing = self._context.store, self._weighing
         for claim in rest:
             self._received.pop(claim.file_id, None)
@@ -111,16 +132,19 @@ class Reservation:
         weighing.found = outline(self._context, weighing.subject)
         self.before = _NOWHERE
         left -= sum(max(0, need.new - need.there) for need in map(self._need, under_way))
+        room = left if limit is Limit.SPACE else (weighing.quota_left or 0) - self._net
         waiting = Admission(
             files=0,
             new=0,
             reserved=0,
+            net=self._net,
             waiting=weighing.found.files,
             waiting_bytes=weighing.found.size,
-            limit=Limit.SPACE,
-            lacking=max(0, weighing.found.size - left),
+            next=self._need(rest[0]).new,
+            limit=limit,
+            lacking=max(0, weighing.found.size - room),
         )
-        self._limit, self._refusal = Limit.SPACE, weighing.refusal(waiting, Room(left, 0))
+        self._limit, self._refusal = limit, weighing.refusal(waiting, Room(left, 0))
         self._mark()
         self._tell()
 
@@ -147,26 +171,15 @@ class Reservation:
 
 
 def causes(subject: Subject) -> dict[Limit, str]:
-    """Return the causes of the notices about files that wait for room."""
-    return {
-        Limit.SPACE: f"space {subject.root.path}",
-        Limit.QUOTA: f"quota {subject.profile.name}",
-    }
+    """Return the causes of the notices about files that wait for room: each profile has its own."""
+    return {limit: f"{limit.value} {subject.profile.name}" for limit in Limit}
 
 
 def forget(context: Context, subject: Subject, *others: str) -> None:
-    """The run got through: what it, and the notices of the `others`, made known is over.
-
-    A folder's disk has room again only once no other profile waits for some there.
-    """
-    store, of_limit = context.store, causes(subject)
-    holding = store.notices.which_hold([*others, *of_limit.values()])
-    if of_limit[Limit.SPACE] in holding and any(
-        each.limit is Limit.SPACE and each.root == subject.root.path for each in store.reservations.waiting()
-    ):
-        holding.discard(of_limit[Limit.SPACE])
-    for cause in holding:
-        store.notices.clear(cause, now=context.now())
+    """The run got through: what it, and the notices of the `others`, made known is over."""
+    notices = context.store.notices
+    for cause in notices.which_hold([*others, *causes(subject).values()]):
+        notices.clear(cause, now=context.now())
 
 
 def _partial(claim: Claim) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
@@ -53,17 +54,7 @@ def settle(
     ]
     failed = [(claim, outcome) for claim, outcome in group if isinstance(outcome, Failed)]
     store.transfers.open_intents(run.id, [intent for _, _, intent in arrived], now=context.now())
-    placed: list[_Placed] = []
-    refused: list[tuple[Claim, Failed]] = []
-    for claim, outcome, intent in arrived:
-        try:
-            placed.append(_place(claim, outcome, intent))
-        except UnsafePathError as error:
-            why = Failure(kind=FailureKind.LOCAL, message=error.message)
-            refused.append((claim, Failed(job=outcome.job, failure=why, received=0)))
-            placing.discard(outcome.part)
-    with translate_storage_errors(subject.root.path):
-        placing.sync_folders({outcome.job.target.parent for _, outcome, _ in arrived})
+    placed, refused = _place_all(arrived)
     rows = [(entry.intent, entry.modified_ns) for entry in placed]
     store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved)
     store.transfers.forget_intents([claim.file_id for claim, _ in refused])
@@ -76,12 +67,47 @@ def settle(
         _tell(context, subject, entry)
 
 
+def _place_all(
+    arrived: Sequence[tuple[Claim, Fetched, Intent]],
+) -> tuple[list[_Placed], list[tuple[Claim, Failed]]]:
+    """Return what stands durably at its path now, and what could not be put there or was removed again."""
+    placed: list[_Placed] = []
+    refused: list[tuple[Claim, Failed]] = []
+    for claim, outcome, intent in arrived:
+        try:
+            placed.append(_place(claim, outcome, intent))
+        except UnsafePathError as error:
+            refused.append((claim, _refusal(outcome, error.message)))
+            placing.discard(outcome.part)
+    gone = placing.sync_folders(entry.outcome.job.target.parent for entry in placed)
+    kept = []
+    for entry in placed:
+        target = entry.outcome.job.target
+        if target.parent in gone:
+            refused.append((entry.claim, _refusal(entry.outcome, _removed(target))))
+        else:
+            kept.append(entry)
+    return kept, refused
+
+
+def _refusal(outcome: Fetched, message: str) -> Failed:
+    why = Failure(kind=FailureKind.LOCAL, message=message)
+    return Failed(job=outcome.job, failure=why, received=0)
+
+
+def _removed(target: Path) -> str:
+    return f"{target} was removed as soon as it was put in place"
+
+
 def _place(claim: Claim, outcome: Fetched, intent: Intent) -> _Placed:
     target = outcome.job.target
     with translate_storage_errors(target):
         stood_there = os.path.lexists(target)
         placing.place(outcome.part, target)
-        modified_ns = target.stat().st_mtime_ns
+        try:
+            modified_ns = target.stat().st_mtime_ns
+        except FileNotFoundError as error:
+            raise UnsafePathError(_removed(target), hint="The next run fetches it again.") from error
         if intent.revision > 1:
             placing.remove_parts(outcome.part.parent, outcome.job.name)
     replaced = stood_there or intent.revision > 1

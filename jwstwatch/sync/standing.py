@@ -153,7 +153,7 @@ def _profile(known: Known, profile: Profile) -> dict[str, object]:
         "queued": known.live is not None and name in known.live.waiting,
         "found_nothing": known.notice(f"{parts.NOTHING_FOUND} {name}") is not None,
         "approval": _approval(known, name),
-        "waiting": parts.waiting_of(known.waiting, name),
+        "waiting": parts.waiting_of(known, name),
         "quota_bytes": profile.parameters.quota,
         "warnings": [*told, *profile.warnings],
     }

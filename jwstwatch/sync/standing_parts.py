@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -115,9 +115,11 @@ def token(store: Store, found: Token | None, *, now: datetime) -> dict[str, obje
 def roots(settings: Settings, store: Store, kept: Kept) -> list[dict[str, object]]:
     """Return every output folder that the state has used, and what waits for space there."""
     documents: list[dict[str, object]] = []
-    waiting = [each for each in waits(store, kept) if each.limit is Limit.SPACE]
+    names = list(settings.profiles)
+    waiting = kept.answer(f"waiting for {names}", lambda: store.reservations.waiting_by_root(names))
     for root in kept.answer("roots", store.roots.all):
         found = kept.mounts.look(root.path, root.uuid)
+        files, size = waiting.get(root.path, (0, 0))
         documents.append(
             {
                 "path": str(root.path),
@@ -125,7 +127,7 @@ def roots(settings: Settings, store: Store, kept: Kept) -> list[dict[str, object
                 "free_bytes": found.free_bytes,
                 "min_free_bytes": min_free(settings, root.path, found),
                 "files": root.files,
-                "waiting": _sum([each for each in waiting if each.root == root.path]),
+                "waiting": {"files": files, "bytes": size},
                 "problem": found.problem,
             }
         )
@@ -137,15 +139,21 @@ def waits(store: Store, kept: Kept) -> list[Waiting]:
     return kept.answer("waiting", store.reservations.waiting)
 
 
-def waiting_of(found: Iterable[Waiting], profile: str) -> dict[str, object] | None:
-    """Return what of a profile waits for room, and for which; None for nothing."""
-    mine = [each for each in found if each.profile == profile]
-    return {**_sum(mine), "for": mine[0].limit.value} if mine else None
+def waiting_of(known: Known, profile: str) -> dict[str, object] | None:
+    """Return what of a profile waits for room, and for which; None for nothing.
 
-
-def _sum(found: Iterable[Waiting]) -> dict[str, object]:
-    listed = list(found)
-    return {"files": sum(each.files for each in listed), "bytes": sum(each.size for each in listed)}
+    A file that several profiles want says why it waits for the last one that tried, so what a profile itself
+    lacks is told by its notice.
+    """
+    mine = [each for each in known.waiting if each.profile == profile]
+    limit = next((limit for limit in Limit if known.notice(f"{limit.value} {profile}") is not None), None)
+    if limit is None or not mine:
+        return None
+    return {
+        "files": sum(each.files for each in mine),
+        "bytes": sum(each.size for each in mine),
+        "for": limit.value,
+    }
 
 
 def min_free(settings: Settings, root: Path, found: Mount) -> int | None:

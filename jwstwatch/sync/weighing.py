@@ -104,6 +104,11 @@ class Weighing:
         if self._quota is not None:
             self._used = context.store.reservations.used(subject.profile.name)
 
+    @property
+    def quota_left(self) -> int | None:
+        """Return the bytes that the quota had left when it was looked at, None without one."""
+        return None if self._quota is None else self._quota - self._used
+
     def admit(self, room: Room) -> Admission:
         """Return how many files may go; partial files are looked for only where it matters."""
         admission = self._admit(room, partials=False)
@@ -129,17 +134,18 @@ class Weighing:
         if admission.limit is None:
             return None
         waiting = f"{files_text(admission.waiting)}, {size_text(admission.waiting_bytes)}"
+        following = f", the next file takes {size_text(admission.next)}" if admission.next else ""
         if admission.limit is Limit.QUOTA:
             used = size_text(max(0, self._used + admission.net))
             return StorageError(
-                f"{waiting} wait for the quota of {size_text(self._quota or 0)}: {used} are used",
+                f"{waiting} wait for the quota of {size_text(self._quota or 0)}: {used} are used{following}",
                 hint=f"Raise quota by {_amount(admission.lacking)}, or narrow the profile.",
             )
         left = max(0, room.size + room.others + self.disk.kept - admission.reserved)
         others = f", {size_text(room.others)} are reserved by other runs" if room.others else ""
         return StorageError(
             f"{waiting} wait for space on {self.subject.root.path}: {size_text(left)} are left, "
-            f"{size_text(self.disk.kept)} are kept free{others}",
+            f"{size_text(self.disk.kept)} are kept free{others}{following}",
             hint=f"Free {_amount(admission.lacking)} there, or lower min_free; the next run goes on.",
         )
 
@@ -149,7 +155,7 @@ class Weighing:
         return space.admit(
             needs,
             room=room.size,
-            quota=None if self._quota is None else self._quota - self._used,
+            quota=self.quota_left,
             at_once=self.context.mast.connections,
             block=self.disk.block,
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
 from pathlib import Path
 from typing import BinaryIO
 
 from jwstwatch.files import make_folder, translate_storage_errors
 from jwstwatch.transfer.job import Fetched, Job
 from jwstwatch.transfer.partial import note_of, part_name
+from jwstwatch.transfer.placing import discard
 
 _FICLONE = 0x40049409
 """Linux: share the source's blocks (Btrfs, XFS), which costs neither time nor space."""
@@ -22,28 +21,38 @@ _BLOCK = 1 << 20
 def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
     """Copy `source` to the partial of `job`; None where its bytes are not (any more) those of `sha256`.
 
+    None, too, where the source cannot be read, whatever ails it, or something is wrong with this one path:
+    the archive has the file, and to fetch it tells what stands in its way.
     Raises `StorageError` where the disk of the target refuses; nothing is left behind then.
     """
-    with translate_storage_errors(job.target.parent):
-        make_folder(job.target.parent)
     part = job.target.parent / part_name(job.name, job.revision)
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()
-    note_of(part).unlink(missing_ok=True)
     try:
-        original = source.open("rb")
-    except OSError:
-        return None  # whatever ails the other copy, the archive has the file
-    try:
-        with original, translate_storage_errors(part):
+        with source.open("rb") as original, translate_storage_errors(job.target.parent):
+            _make_way(part)
             size, found = _copy(original, part)
+    except (_NoCopyError, OSError):
+        discard(part)
+        return None
     except BaseException:
-        part.unlink(missing_ok=True)
+        discard(part)
         raise
     if found != sha256:
-        part.unlink()
+        discard(part)
         return None
     return Fetched(job=job, part=part, size=size, sha256=found, received=0)
+
+
+class _NoCopyError(Exception):
+    """The other copy, or this one path, is the trouble, and not the disk that is written to."""
+
+
+def _make_way(part: Path) -> None:
+    try:
+        make_folder(part.parent)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise _NoCopyError from error
+    part.unlink(missing_ok=True)
+    note_of(part).unlink(missing_ok=True)
 
 
 def _copy(original: BinaryIO, part: Path) -> tuple[int, str]:
@@ -52,7 +61,8 @@ def _copy(original: BinaryIO, part: Path) -> tuple[int, str]:
         try:
             fcntl.ioctl(copy.fileno(), _FICLONE, original.fileno())
         except OSError:
-            shutil.copyfileobj(original, copy, _BLOCK)
+            while block := _read(original):
+                copy.write(block)
             copy.flush()
         os.fsync(copy.fileno())
         copy.seek(0)
@@ -62,3 +72,10 @@ def _copy(original: BinaryIO, part: Path) -> tuple[int, str]:
             digest.update(block)
             size += len(block)
     return size, digest.hexdigest()
+
+
+def _read(original: BinaryIO) -> bytes:
+    try:
+        return original.read(_BLOCK)
+    except OSError as error:
+        raise _NoCopyError from error

@@ -99,6 +99,8 @@ class Line:
         self._authorities = authorities
         self._routes: dict[str, Route] = {}
         self._sockets: list[socket.socket] = []
+        self._watch = threading.Lock()
+        """Held while a wait begins, ends or is cut, so that no cut meets the wait after the overdue one."""
         self._due: float | None = None
         """By the monotonic clock: when what is waited for now must be there."""
         self._overdue = False
@@ -137,10 +139,10 @@ class Line:
 
     def cut_if_overdue(self) -> None:
         """Wake who waits for an answer that drips: it is never silent, and never there. For any thread."""
-        due = self._due
-        if due is not None and time.monotonic() > due:
-            self._overdue = True
-            self.cut()
+        with self._watch:
+            if self._due is not None and time.monotonic() > self._due:
+                self._overdue = True
+                self.cut()
 
     def close(self) -> None:
         """Close every connection."""
@@ -159,12 +161,14 @@ class Line:
 
     def begin_to_wait(self) -> None:
         """Note that somebody waits for the archive from now on."""
-        self._overdue = False
-        self._due = time.monotonic() + SLOWEST * self._timeout
+        with self._watch:
+            self._overdue = False
+            self._due = time.monotonic() + SLOWEST * self._timeout
 
     def end_to_wait(self) -> None:
         """Note that nobody does any more."""
-        self._due = None
+        with self._watch:
+            self._due = None
 
     def explain(self, error: BaseException | None, server: str) -> Exception | None:
         """Return what `error` amounts to where it is the HTTP library's; without one, whether all is well."""

@@ -49,21 +49,25 @@ class Folders:
     """The folders that files go to, made where need be and resolved once each; any thread may ask."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[int, int, Path]] = {}
+        self._known: dict[Path, tuple[tuple[int, int], Path]] = {}
 
     def ready(self, folder: Path) -> Path:
         """Return where `folder` really lies; a link that leads elsewhere by now is followed anew."""
-        known = self._known.get(folder)
-        if known is not None:
+        if folder in self._known:
+            identity, resolved = self._known[folder]
             with contextlib.suppress(FileNotFoundError):
-                status = folder.stat()
-                if (status.st_dev, status.st_ino) == known[:2]:
-                    return known[2]
+                # Both: behind a link the folder itself may have moved, with the link after it.
+                if _identify(folder) == identity and (resolved == folder or _identify(resolved) == identity):
+                    return resolved
         make_folder(folder)
         resolved = folder.resolve(strict=True)
-        status = resolved.stat()
-        self._known[folder] = (status.st_dev, status.st_ino, resolved)
+        self._known[folder] = (_identify(resolved), resolved)
         return resolved
+
+
+def _identify(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 class Partial:
@@ -158,10 +162,18 @@ class Partial:
 
     def finish(self) -> None:
         """Make the bytes durable; the note stays until the partial is placed."""
+        if self._handle is None:
+            return
         with self._local:
-            if self._handle is not None:
-                os.fsync(self._handle)
+            os.fsync(self._handle)
+            # A run that was taken for dead, on another host, may find that its successor began anew.
+            ours = False
+            with contextlib.suppress(FileNotFoundError):
+                ours = os.path.samestat(os.fstat(self._handle), os.lstat(self.path))
             self._close()
+        if not ours:
+            message = f"{self.path} was removed, or begun anew by somebody else, while it was written"
+            raise TransferError(Failure(kind=FailureKind.LOCAL, message=message))
 
     def leave(self) -> None:
         """Keep what is there if it can go on later, else remove it."""

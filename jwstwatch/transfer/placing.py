@@ -44,11 +44,19 @@ def discard(part: Path) -> None:
             path.unlink()
 
 
-def sync_folders(folders: Iterable[Path]) -> None:
-    """Make the entries of `folders` durable, each once: the end of a group of placements."""
+def sync_folders(folders: Iterable[Path]) -> set[Path]:
+    """Make the entries of `folders` durable, each once: the end of a group of placements.
+
+    Returns those that are not there any more, and with them what was placed in them.
+    """
+    gone = set()
     for folder in dict.fromkeys(folders):
-        with translate_storage_errors(folder):
-            sync_folder(folder)
+        try:
+            with translate_storage_errors(folder):
+                sync_folder(folder)
+        except FileNotFoundError:
+            gone.add(folder)
+    return gone
 
 
 def leftovers(folder: Path) -> list[Path]:

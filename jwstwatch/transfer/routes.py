@@ -149,6 +149,10 @@ def _pool_classes(adopt: Adopt) -> dict[str, Any]:
             adopt(self.sock)
 
     class Secure(HTTPSConnection):
+        def _tunnel(self) -> None:
+            adopt(self.sock)  # the proxy's answer may never end
+            super()._tunnel()
+
         def connect(self) -> None:
             super().connect()
             adopt(self.sock)

@@ -111,3 +111,10 @@ def test_a_large_text_takes_no_more_memory_than_a_small_one(put, ending):
 def test_a_large_json_must_end_as_it_begins(put, start):
     with pytest.raises(ContentError, match="does not end as it begins"):
         check(put(start + "1, " * (LARGEST_PARSED // 3) + "1"), "x_asn.json")
+
+
+@pytest.mark.parametrize("delimiter", ["\r", '"', "'\"'"])
+def test_a_delimiter_that_can_be_none_is_taken_for_the_usual_one(put, delimiter):
+    path = put(f"# %ECSV 1.0\n# ---\n# delimiter:{delimiter}\na b\n1 2 3\n")
+    with pytest.raises(ContentError, match="3 of 2 columns"):
+        check(path, "x_cat.ecsv")

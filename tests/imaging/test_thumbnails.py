@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jwstwatch.core.layout import thumbnail_name
 from jwstwatch.errors import ContentError
@@ -76,6 +76,34 @@ def test_the_thumbnail_looks_like_the_picture(tmp_path):
     assert small[:45, :45].min() > 240
     assert small[55:, :].max() < 15
     assert small[:, 55:].max() < 15
+
+
+def test_what_else_its_exif_garbles_does_not_keep_a_picture_from_its_thumbnail(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 72.0
+    content = exif.tobytes()
+    entry = content.index(b"\x1a\x01\x05\x00" if b"II*" in content else b"\x01\x1a\x00\x05")
+    # A resolution that says of itself that it is raw bytes.
+    garbled = (
+        content[: entry + 2] + content[entry + 2 : entry + 4].replace(b"\x05", b"\x07") + content[entry + 4 :]
+    )
+    source = put(tmp_path, make_picture("JPEG", size=(200, 100), exif=garbled))
+    make_thumbnail(source, tmp_path / "t.jpg", width=50, height=None)
+    assert size_of(tmp_path / "t.jpg") == (50, 100)
+
+
+@pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_every_orientation_is_turned_as_pillow_would(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    source = put(tmp_path, make_picture("JPEG", size=(40, 20), exif=exif))
+    with Image.open(source) as picture:
+        turned = ImageOps.exif_transpose(picture).convert("RGB")
+    make_thumbnail(source, tmp_path / "t.jpg", width=turned.width, height=turned.height)
+    with Image.open(tmp_path / "t.jpg") as made:
+        difference = np.abs(np.asarray(made, dtype=float) - np.asarray(turned, dtype=float)).mean()
+    assert difference < 20
 
 
 def test_the_orientation_that_a_picture_states_is_followed(tmp_path):

@@ -249,6 +249,21 @@ def test_what_another_profile_waits_for_is_its_own(desk: Desk) -> None:
     ]
 
 
+def test_what_waits_in_a_folder_counts_once_and_only_for_the_profiles_that_are_asked_for(desk: Desk) -> None:
+    other = desk.of(OTHER)
+    desk.want(*file_names(3))
+    other.want(file_names(3)[2], UNCAL)
+    reservations = desk.store.reservations
+    reservations.mark(due(desk), waiting=(), why=OURS)
+    reservations.mark(due(other), waiting=(), why=OURS)
+    assert reservations.waiting_by_root([PROFILE, OTHER]) == {desk.root.path: (4, 4000)}
+    assert reservations.waiting_by_root([PROFILE]) == {desk.root.path: (3, 3000)}
+    assert reservations.waiting_by_root([]) == {}
+    waits = tuple({lot.waits for lot in reservations.lots(due(desk)) if lot.waits})
+    reservations.mark(due(desk), waiting=waits, why=waits_for_quota("2.00 TB"))
+    assert reservations.waiting_by_root([PROFILE]) == {}, "the disk has room"
+
+
 def test_a_folder_whose_name_has_signs_of_patterns_is_taken_literally(desk: Desk) -> None:
     desk.want(RATE, reason="waits for%space on /data")
     assert desk.store.reservations.waiting() == []

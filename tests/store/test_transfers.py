@@ -175,6 +175,17 @@ def test_facts_of_a_content_are_gathered_and_not_lost(desk: Desk) -> None:
     assert desk.product().facts == {"http.etag": '"a"', "http.last_modified": "yesterday"}
 
 
+def test_two_copies_in_one_group_each_tell_what_they_heard(desk: Desk) -> None:
+    desk.want(RATE)
+    (claim,) = desk.claim()
+    first = desk.intend(claim, facts={"s3.etag": '"a"'})
+    second = replace(first, facts={"http.etag": '"b"'})
+    older = replace(first, revision=0, facts={"http.etag": '"old"'})
+    placed = [(intent, 1) for intent in (first, second, older)]
+    desk.store.transfers.record_placed(desk.run.id, placed, now=NOW)
+    assert desk.product().facts == {"s3.etag": '"a"', "http.etag": '"b"'}
+
+
 def test_a_group_is_placed_in_few_statements_whose_number_does_not_follow_its_size(desk: Desk) -> None:
     desk.want(*file_names(bulk.CHUNK))
     placed = [(desk.intend(claim, facts={"http.etag": '"a"'}), 1) for claim in desk.claim(bulk.CHUNK)]

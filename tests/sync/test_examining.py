@@ -10,10 +10,11 @@ import pytest
 
 from jwstwatch.errors import ExitCode, StorageError
 from jwstwatch.sync import examining
-from jwstwatch.sync.examining import Check, Patient, Status
+from jwstwatch.sync.examining import Check, Patient, Status, service
 from jwstwatch.sync.examining.service import check_systemd
 from jwstwatch.sync.examining.state import check as check_state
 from tests.sync.bench import Bench
+from tests.sync.conftest import NOW
 
 GOOD = {
     "LoadState": "loaded",
@@ -41,6 +42,14 @@ def patient(bench: Bench | None = None, **changes: Any) -> Patient:
         "store": bench.store if bench is not None else None,
     }
     return Patient(**(facts | changes))
+
+
+def test_what_was_said_of_a_profile_that_is_no_more_is_not_told(bench: Bench) -> None:
+    for profile in ("watch", "former", None):
+        text = f"what {profile} waits for"
+        bench.store.notices.raise_(f"quota {profile}", kind="space", profile=profile, text=text, now=NOW)
+    told = {each.text for each in service.check_notices(patient(bench))}
+    assert told == {"what watch waits for", "what None waits for"}
 
 
 class Systemd:

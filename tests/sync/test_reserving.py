@@ -10,18 +10,21 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import literal, select, update
 
+from jwstwatch.core.amounts import size_text
 from jwstwatch.core.model import FileState, Outcome, Trigger
-from jwstwatch.core.space import on_disk
+from jwstwatch.core.space import Admission, on_disk
 from jwstwatch.errors import ExitCode
 from jwstwatch.store import tables
+from jwstwatch.store.reservations import Room
 from jwstwatch.store.runs import Counts, RunRecord
 from jwstwatch.sync import fetching, rehearsing, story, weighing
 from jwstwatch.sync.context import ArrivedFile, Nobody, Options
 from jwstwatch.sync.examining import Status, folders
 from jwstwatch.sync.listing import Subject
 from jwstwatch.sync.standing import standing, standing_of_profile
+from jwstwatch.sync.weighing import Weighing
 from tests.store.test_listings import counted
 from tests.sync.bench import Bench
 from tests.sync.conftest import NOW, MakeBench
@@ -139,7 +142,7 @@ def test_status_says_it_until_a_later_run_got_through(bench: Bench, disk: Disk) 
     fill(bench, disk, "jpg", "rate.fits")
     bench.attempt()
     (cause,) = bench.notices()
-    assert cause == f"space {bench.root}"
+    assert cause == "space watch"
     assert bench.notices()[cause].startswith("watch: 4 files, ")
     told = document(bench)
     (root,) = told["roots"]  # type: ignore[misc, attr-defined]
@@ -167,6 +170,18 @@ def test_a_disk_without_any_room_gets_nothing(bench: Bench, disk: Disk) -> None:
     assert result.exit_code is ExitCode.STORAGE
     assert (bench.files(), bench.fetched) == ({}, [])
     assert result.record.counts.waiting == 12
+
+
+def test_a_file_that_does_not_fit_holds_back_the_rest_and_is_told_of(bench: Bench, disk: Disk) -> None:
+    fill(bench, disk, priority=["uncal", "others"])
+    disk.size -= sizes(bench) - sizes(bench, "jpg") // 4
+    result = bench.attempt()
+    assert (result.exit_code, bench.files()) == (ExitCode.STORAGE, {}), "a preview would have had room"
+    ((first,),) = bench.ask(
+        "SELECT product.size FROM file JOIN product ON product.id = product_id "
+        "ORDER BY priority, file.id LIMIT 1"
+    )
+    assert str(result.record.error_message).endswith(f"kept free, the next file takes {size_text(first)}")
 
 
 def test_an_exact_fit_is_fetched_whole(bench: Bench, disk: Disk) -> None:
@@ -231,6 +246,7 @@ def test_a_quota_holds_back_what_would_exceed_it(bench: Bench, disk: Disk) -> No
     result = bench.attempt()
     assert (result.exit_code, result.record.counts.downloaded) == (ExitCode.STORAGE, 11)
     assert "wait for the quota of " in str(result.record.error_message)
+    assert ", the next file takes " in str(result.record.error_message)
     assert "Raise quota by 1 B" in str(result.record.error_hint)
     assert [*bench.notices()] == ["quota watch"]
     (reason,) = waiting_reasons(bench)
@@ -250,6 +266,23 @@ def test_a_quota_that_is_used_up_lets_copies_be_replaced(bench: Bench) -> None:
     bench.configure({"watch": {"propID": 9001, "quota": f"{used} B"}})
     result = again(bench)
     assert (result.exit_code, result.record.counts.downloaded) == (ExitCode.DONE, 12)
+
+
+def test_what_waits_for_room_has_the_archive_asked_no_more_often(make_bench: MakeBench) -> None:
+    bench = make_bench(21)
+    bench.run()
+    bench.later(days=15)
+    bench.run()
+    for path in bench.root.rglob("*.fits"):
+        path.unlink()
+    bench.configure({"watch": {"propID": 9001, "quota": "1 B"}})
+    bench.attempt()
+    bench.later(minutes=1)
+    assert bench.attempt().exit_code is ExitCode.STORAGE
+    assert bench.asked_products == 0
+    bench.configure({"watch": {"propID": 9001}})
+    bench.later(minutes=1)
+    assert bench.run().counts.downloaded == 42
 
 
 # -- while a run goes on
@@ -294,6 +327,41 @@ def test_a_disk_that_others_fill_stops_the_claims_and_fails_nothing(
     assert bench.notices() == {}
 
 
+def test_a_quota_holds_also_where_another_profile_changes_the_order_meanwhile(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make_bench(120)
+    monkeypatch.setattr(fetching, "BATCH_BYTES", 1)
+    previews = [each.plain_size or 0 for each in bench.server.catalogue.products if "jpg" in each.name]
+    bench.mast = {"connections": 1}
+    bench.configure(
+        {
+            "watch": {"propID": 9001, "priority": ["jpg", "others"], "quota": f"{sum(previews)} B"},
+            "other": {"propID": 9001, "priority": ["uncal", "others"], "quota": "1 B"},
+        }
+    )
+
+    class Turning(Nobody):
+        turned = False
+
+        def file_arrived(self, file: ArrivedFile) -> None:
+            if not self.turned:
+                self.turned = True
+                bench.attempt("other")
+
+    bench.witness = Turning()
+    result = bench.attempt()
+    assert here(bench) == {"rate.jpg", "uncal.fits"}, "the order was changed in mid-run"
+    assert bench.store.reservations.used("watch") <= sum(previews)
+    assert result.exit_code is ExitCode.STORAGE
+    counts = result.record.counts
+    assert (counts.failed, counts.downloaded + counts.waiting) == (0, 360)
+    assert str(result.record.error_message).startswith(f"{counts.waiting} files, ")
+    assert "wait for the quota of " in str(result.record.error_message)
+    assert bench.ask("SELECT count(*) FROM file WHERE claimed_by IS NOT NULL") == [(0,)]
+    assert "quota watch" in bench.notices()
+
+
 @pytest.fixture
 def second(bench: Bench) -> Callable[[int], RunRecord]:
     """Another run that goes on, and has reserved so much of the same disk."""
@@ -319,16 +387,107 @@ def test_what_another_run_has_reserved_is_not_counted_on(
     assert bench.run().counts.downloaded == 4
 
 
-def test_a_folder_where_another_profile_still_waits_stays_flagged(bench: Bench, disk: Disk) -> None:
+def test_room_that_went_while_a_plan_was_weighed_is_not_counted_on(
+    bench: Bench, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bench, disk)
+    weigh = Weighing.admit
+
+    def admit(self: Weighing, room: Room) -> Admission:
+        admission = weigh(self, room)
+        disk.taken = disk.size - disk.used() - 20_480
+        return admission
+
+    monkeypatch.setattr(Weighing, "admit", admit)
+    result = bench.attempt()
+    assert (result.exit_code, bench.fetched, bench.heard.plans) == (ExitCode.STORAGE, [], [])
+    assert result.record.counts.waiting == 12
+
+
+@pytest.mark.parametrize("nested", [{"filetypes": ["uncal"]}, {}])
+def test_a_run_takes_no_more_room_than_it_can_use_also_while_it_weighs_its_plan(
+    bench: Bench, disk: Disk, monkeypatch: pytest.MonkeyPatch, nested: dict[str, object]
+) -> None:
+    """The other one begins, and ends, between this one's look at the disk and its reservation."""
+    fill(bench, disk)
+    jpg = sum(product.plain_size or 0 for product in bench.server.catalogue.products if "jpg" in product.name)
+    watch = {"propID": 9001, "min_free": "20 kB", "quota": f"{jpg} B"}
+    bench.configure({"watch": watch, "other": {"propID": 9001, "min_free": "20 kB", **nested}})
+    weigh, others = Weighing.admit, []
+
+    def admit(self: Weighing, room: Room) -> Admission:
+        admission = weigh(self, room)
+        if self.subject.profile.name == "watch" and not others:
+            others.append(bench.attempt("other"))
+        return admission
+
+    monkeypatch.setattr(Weighing, "admit", admit)
+    result = bench.attempt()
+    assert [other.exit_code for other in others] == [ExitCode.DONE]
+    assert result.record.counts.failed == 0
+    assert disk.size - disk.used() >= 20_000
+    assert bench.ask("SELECT * FROM reservation") == []
+
+
+def test_what_is_said_of_a_profile_ends_with_its_own_waiting(bench: Bench, disk: Disk) -> None:
     other = {"propID": 9001, "min_free": "20 kB", "filetypes": ["jpg"]}
     fill(bench, disk, "jpg")
     bench.configure({"watch": {"propID": 9001, "min_free": "20 kB"}, "other": other})
+    disk.taken = disk.size
     bench.attempt()
+    bench.attempt("other")
+    assert [*bench.notices()] == ["space other", "space watch"]
+    disk.taken = 0
     bench.run("other")
-    assert [*bench.notices()] == [f"space {bench.root}"]
+    assert [*bench.notices()] == ["space watch"], "the other one has no share in that any more"
     disk.size *= 3
     bench.run()
     assert bench.notices() == {}
+
+
+def test_files_that_only_a_typed_download_wanted_keep_no_profile_flagged(bench: Bench, disk: Disk) -> None:
+    fill(bench, disk, "jpg")
+    bench.attempt()
+    typed = dataclasses.replace(bench.settings.profiles["watch"], name="one-off:1")
+    story.run(typed, context=bench.context(), trigger=Trigger.ONE_OFF, options=Options())
+    bench.configure({"watch": {"propID": 9001, "min_free": "20 kB", "filetypes": ["jpg"]}})
+    bench.later(hours=6)
+    bench.run()
+    assert bench.notices() == {}
+    (root,) = document(bench)["roots"]  # type: ignore[misc, attr-defined]
+    assert root["waiting"] == {"files": 0, "bytes": 0}
+
+
+def test_of_two_profiles_with_the_same_files_each_is_told_what_it_lacks(bench: Bench, disk: Disk) -> None:
+    fill(bench, disk, "jpg")
+    bench.configure(
+        {
+            "small": {"propID": 9001, "min_free": "20 kB", "quota": "1 kB"},
+            "large": {"propID": 9001, "min_free": "20 kB"},
+            "idle": {"propID": 9001, "min_free": "20 kB"},
+        }
+    )
+    disk.taken = disk.size - 21_000
+    bench.attempt("large")
+    disk.taken = 0
+    bench.attempt("small")
+    with bench.store.database.write() as connection:
+        wants = select(literal("idle"), tables.want.c.file_id, tables.want.c.product_id)
+        columns = ["profile", "file_id", "product_id"]
+        connection.execute(
+            tables.want.insert().from_select(columns, wants.where(tables.want.c.profile == "large"))
+        )
+    told = document(bench)
+    waiting = {profile["name"]: profile["waiting"] for profile in told["profiles"]}  # type: ignore[attr-defined]
+    assert {name: each and each["for"] for name, each in waiting.items()} == {
+        "small": "quota",
+        "large": "space",
+        "idle": None,
+    }
+    bench.attempt("large")
+    bench.configure({"small": {"propID": 9001}, "large": {"propID": 9001}})
+    (root,) = document(bench)["roots"]  # type: ignore[misc, attr-defined]
+    assert root["waiting"]["files"] == 8, "what both want counts once"
 
 
 def test_a_typed_download_tells_its_terminal_alone(bench: Bench, disk: Disk) -> None:

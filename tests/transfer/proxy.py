@@ -57,9 +57,14 @@ class _Proxying(BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         if not self._admits():
             return
+        self.close_connection = True
+        if self.proxy.drips:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while not self.proxy.closing.wait(0.05):
+                self.wfile.write(b"x")
+            return
         self.send_response(200)
         self.end_headers()
-        self.close_connection = True
         with socket.create_connection(("127.0.0.1", self.proxy.port_behind)) as behind:
             ends = {self.connection: behind, behind: self.connection}
             while True:
@@ -97,6 +102,9 @@ class Proxy:
         self.secret: str | None = None
         """Name and password, joined by a colon, without which it lets nobody through."""
         self.refusal: int | None = None
+        self.drips = False
+        """It begins to answer who wants a tunnel, and is never done with that."""
+        self.closing = threading.Event()
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -114,6 +122,7 @@ def proxying(port_behind: int) -> Iterator[Proxy]:
     server.RequestHandlerClass = type("ProxyHandler", (_Proxying,), {"proxy": proxy})
     with _serving(server):
         yield proxy
+        proxy.closing.set()
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,9 @@ from jwstwatch.archive.probing import probe
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.errors import ArchiveError
 from jwstwatch.transfer.job import Failed, Fetched, Job, TransferError
+from jwstwatch.transfer.pool import fetch_all
 from jwstwatch.transfer.routes import Route
-from tests.transfer.conftest import fetch_one
+from tests.transfer.conftest import SETTINGS, fetch_one, no_check
 from tests.transfer.proxy import HOST, Proxy, make_certificate, proxying, running_securely
 from tests.transfer.server import Depot, serve
 
@@ -258,6 +261,37 @@ def test_the_error_of_a_proxy_carries_no_secret_in_its_chain(monkeypatch: pytest
     with pytest.raises(TransferError) as caught:
         Route(f"http://{HOST}:80", authorities=lambda: None, adopt=lambda _: None)  # type: ignore[arg-type,return-value]
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_tunnel_that_drips_and_is_never_open_is_given_up(
+    tunnel: Proxy, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tunnel.drips = True
+    monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
+    outcome = fetch_one(make_job(url=f"https://{HOST}/file.fits"), settings=replace(SETTINGS, timeout=0.3))
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.ARCHIVE
+    assert "was too slow" in outcome.failure.message
+
+
+def test_a_stop_is_heard_while_a_tunnel_drips(
+    tunnel: Proxy, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tunnel.drips = True
+    stop = threading.Event()
+    monkeypatch.setenv("HTTPS_PROXY", tunnel.url)
+    job = make_job(url=f"https://{HOST}/file.fits")
+
+    def look() -> None:
+        if tunnel.asked:
+            stop.set()
+
+    settings = replace(SETTINGS, timeout=600.0)
+    ended = fetch_all(
+        iter([job]), settings=settings, token=lambda: None, check=no_check, stop=stop, idle=look
+    )
+    assert list(ended) == []
+    assert stop.is_set()
 
 
 def test_an_authority_of_the_site_is_trusted(

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from jwstwatch import files
+from jwstwatch.core.retrying import FailureKind
 from jwstwatch.errors import StorageError
 from jwstwatch.transfer.job import Failed, Fetched, Job
 from jwstwatch.transfer.pool import fetch_all
@@ -234,3 +235,50 @@ def test_folders_that_are_made_for_a_file_are_durable_from_the_top_on(
     target.with_name(f".{target.name}.1.part").unlink()
     assert isinstance(fetch_one(make_job(target=target)), Fetched)
     assert synced == []
+
+
+def test_a_linked_folder_that_moves_with_its_link_is_followed_anew(
+    depot: Depot, make_job: MakeJob, tmp_path: Path
+) -> None:
+    folder, before, after = tmp_path / "root" / "01345", tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    folder.parent.mkdir()
+    folder.symlink_to(before)
+
+    def jobs() -> Iterator[Job]:
+        for number in range(2):
+            depot.put(f"file{number}.fits", serve(CONTENT[:3000]))
+            yield make_job(f"file{number}.fits")
+
+    def moved(path: Path, name: str) -> None:
+        if name == "file0.fits":
+            before.rename(after)
+            folder.unlink()
+            folder.symlink_to(after)
+
+    settings = replace(SETTINGS, connections=1)
+    outcomes = list(
+        fetch_all(jobs(), settings=settings, token=lambda: None, check=moved, stop=threading.Event())
+    )
+    assert [(type(outcome), outcome.job.name) for outcome in outcomes] == [
+        (Failed, "file0.fits"),
+        (Fetched, "file1.fits"),
+    ]
+    assert [outcome.part.parent for outcome in outcomes if isinstance(outcome, Fetched)] == [after]
+
+
+def test_a_partial_that_somebody_else_began_anew_meanwhile_is_theirs(depot: Depot, make_job: MakeJob) -> None:
+    """As of a run that was taken for dead on another host: its bytes are not those at the path any more."""
+    depot.put("file.fits", serve(CONTENT[:3000]))
+    theirs: list[Path] = []
+
+    def replaced(path: Path, name: str) -> None:
+        path.unlink()
+        path.write_bytes(b"the beginning of it")
+        theirs.append(path)
+
+    outcome = fetch_one(make_job(), check=replaced)
+    assert isinstance(outcome, Failed)
+    assert outcome.failure.kind is FailureKind.LOCAL
+    assert "begun anew by somebody else" in outcome.failure.message
+    assert theirs[0].read_bytes() == b"the beginning of it"

@@ -152,8 +152,13 @@ def check_notices(patient: Patient) -> Iterator[Check]:
     if patient.told is not None:
         texts = [notice["text"] for notice in patient.told.get("notices") or []]
     else:
-        texts = (
-            [notice.text for notice in patient.store.notices.holding()] if patient.store is not None else []
-        )
+        holding = patient.store.notices.holding() if patient.store is not None else []
+        known = patient.settings.profiles if patient.settings is not None else None
+        # What is said of a profile that is no more concerns nobody.
+        texts = [
+            notice.text
+            for notice in holding
+            if notice.profile is None or known is None or notice.profile in known
+        ]
     for text in texts:
         yield warning("notice", text, hint="`jwstwatch status` says since when.")
