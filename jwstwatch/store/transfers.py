@@ -158,8 +158,11 @@ class Transfers:
                     found.update(dict.fromkeys(wanted[row.product_id], source))
         return found
 
-    def open_intents(self, run_id: int, intents: Sequence[Intent], *, now: datetime) -> None:
-        """Make known, durably, what is about to be put where."""
+    def open_intents(self, run_id: int, intents: Sequence[Intent], *, now: datetime) -> set[int]:
+        """Make known, durably, what is about to be put where; return which files the run still has claimed.
+
+        Those that another run claimed, having taken this one for dead, are left out: they are its own now.
+        """
         rows = [
             {
                 "file_id": intent.file_id,
@@ -174,8 +177,14 @@ class Transfers:
             }
             for intent in intents
         ]
+        file = tables.file
         with self._database.write() as connection:
-            bulk.upsert(connection, tables.intent, rows)
+            held: set[int] = set()
+            for ids in bulk.chunks(intent.file_id for intent in intents):
+                query = select(file.c.id).where(file.c.id.in_(ids), file.c.claimed_by == run_id)
+                held |= set(connection.execute(query).scalars())
+            bulk.upsert(connection, tables.intent, [row for row in rows if row["file_id"] in held])
+        return held
 
     def intents_left_open(self) -> list[Intent]:
         """Return what a killed process was about to put in place."""

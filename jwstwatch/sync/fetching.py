@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,13 +14,14 @@ from jwstwatch.errors import ArchiveError, ContentError, UnsafePathError
 from jwstwatch.files import join_safely, translate_storage_errors
 from jwstwatch.imaging.content import check
 from jwstwatch.store.transfers import Claim, Intent
-from jwstwatch.sync import mirroring, reserving, settling, weighing
+from jwstwatch.sync import mirroring, reserving, roots, settling, weighing
 from jwstwatch.sync.context import Context, Reporter
 from jwstwatch.sync.listing import Subject
 from jwstwatch.sync.renewing import Renewal
 from jwstwatch.sync.reserving import Reservation
 from jwstwatch.transfer import copying, placing
 from jwstwatch.transfer.job import Failed, Fetched, Job, Mirror, TransferSettings
+from jwstwatch.transfer.partial import Folders
 from jwstwatch.transfer.pool import fetch_all
 
 LEASE = timedelta(minutes=5)
@@ -68,8 +70,10 @@ def _transfer(
         renewal.note(group)
 
     gathering = _Gathering(settle)
+    folders = Folders(guard=functools.partial(roots.require_there, subject.root))
+    to_copy = _Copying(folders, gathering.add)
     outcomes = fetch_all(
-        _jobs(context, subject, received, room, authorised=authorised, copied=gathering.add),
+        _jobs(context, subject, received, room, authorised=authorised, to_copy=to_copy),
         settings=TransferSettings(
             connections=context.mast.connections,
             timeout=context.mast.timeout,
@@ -82,6 +86,7 @@ def _transfer(
         progress=_Progress(context.report, room),
         idle=gathering.settle,
         budget=context.budget,
+        folders=folders,
     )
     try:
         with contextlib.closing(outcomes):
@@ -119,6 +124,21 @@ class _Gathering:
             self._settle(outcomes)
 
 
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    """Makes copies of what lies elsewhere already, and knows who is told of those that `arrived`."""
+
+    folders: Folders
+    arrived: Callable[[Fetched], None]
+
+    def copy(self, job: Job, source: tuple[Path, str] | None) -> Fetched | None:
+        """Return the verified copy of a source, as (path, SHA-256); None where there is none to be had."""
+        if source is None or source[0] == job.target:
+            return None
+        path, sha256 = source
+        return copying.copy_verified(job, path, sha256=sha256, folders=self.folders)
+
+
 def _jobs(
     context: Context,
     subject: Subject,
@@ -126,9 +146,9 @@ def _jobs(
     room: Reservation,
     *,
     authorised: bool,
-    copied: Callable[[Fetched], None],
+    to_copy: _Copying,
 ) -> Iterator[Job]:
-    """Claim the next files of the plan as they are needed; what lies elsewhere already goes to `copied`."""
+    """Claim the next files of the plan as they are needed; what lies elsewhere already is copied."""
     store, run = context.store, subject.run
     while not context.stop.is_set():
         now = context.now()
@@ -152,13 +172,13 @@ def _jobs(
                 return  # to copy them all would take as long as they are large
             received.claims[claim.file_id] = claim
             job = _job(context, claim, authorised=authorised, mirror=mirrors.of(claim))
-            if not claim.replaces and _take_in(context, subject, claim, job.target):
-                room.settled([received.claims.pop(claim.file_id)])
+            if not claim.replaces and _take_in(context, subject, room, claim, job.target):
+                del received.claims[claim.file_id]
                 continue
-            copy = _copy(job, sources.get(claim.file_id))
+            copy = to_copy.copy(job, sources.get(claim.file_id))
             if copy is not None:
                 room.advanced(claim.file_id, copy.size)
-                copied(copy)
+                to_copy.arrived(copy)
             else:
                 yield job
 
@@ -186,7 +206,7 @@ def _job(context: Context, claim: Claim, *, authorised: bool, mirror: Mirror | N
     )
 
 
-def _take_in(context: Context, subject: Subject, claim: Claim, target: Path) -> bool:
+def _take_in(context: Context, subject: Subject, room: Reservation, claim: Claim, target: Path) -> bool:
     """A sound file of the listed size, put at the path since it was planned, counts instead of a fetch."""
     if claim.revision > 1 or claim.listed_size is None:
         return False
@@ -208,15 +228,10 @@ def _take_in(context: Context, subject: Subject, claim: Claim, target: Path) -> 
         sha256=found.sha256,
     )
     placed = [(intent, found.modified_ns)]
-    context.store.transfers.record_placed(subject.run.id, placed, now=context.now(), how="adopted")
+    context.store.transfers.record_placed(
+        subject.run.id, placed, now=context.now(), how="adopted", written=room.settled([claim])
+    )
     return True
-
-
-def _copy(job: Job, source: tuple[Path, str] | None) -> Fetched | None:
-    if source is None or source[0] == job.target:
-        return None
-    path, sha256 = source
-    return copying.copy_verified(job, path, sha256=sha256)
 
 
 def _settle(

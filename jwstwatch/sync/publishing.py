@@ -21,6 +21,7 @@ from jwstwatch.errors import CancelledError, ContentError
 from jwstwatch.files import locked, write_if_changed
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.sites import DuePage, UnreadFile, thumbnail_path
+from jwstwatch.sync import roots
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 
@@ -56,6 +57,7 @@ def publish(context: Context, subject: Subject) -> int:
     if not styles:
         return 0
     while True:
+        roots.require_there(root)
         with locked(marker_path(root.path), wait=False) as mine:
             if mine:
                 return _publish(context, root, styles)

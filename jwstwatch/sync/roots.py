@@ -41,6 +41,18 @@ def open_root(
     return context.store.roots.add(path, identity=identity, now=context.now())
 
 
+def require_there(root: RootRecord) -> None:
+    """Raise `RootMissingError` where the output folder of a run is not what it was when the run began.
+
+    A disk that is unmounted in mid-run leaves an empty mount point, on somebody else's disk.
+    """
+    if not markers.is_mounted(root.path, root.uuid):
+        raise RootMissingError(
+            f"{root.path} is not the output folder any more: its marker {markers.MARKER} is missing",
+            hint="Is its disk mounted? The next run goes on when it is there again.",
+        )
+
+
 def check_disk(context: Context, subject: Subject) -> None:
     """Compare what the state believes to be on disk with the disk; what is missing or cut is wanted again."""
     parameters = subject.profile.parameters

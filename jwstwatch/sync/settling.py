@@ -53,8 +53,10 @@ def settle(
         (claim, outcome, _intent(claim, outcome)) for claim, outcome in group if isinstance(outcome, Fetched)
     ]
     failed = [(claim, outcome) for claim, outcome in group if isinstance(outcome, Failed)]
-    store.transfers.open_intents(run.id, [intent for _, _, intent in arrived], now=context.now())
-    placed, refused = _place_all(arrived)
+    held = store.transfers.open_intents(run.id, [intent for _, _, intent in arrived], now=context.now())
+    if lost := [claim.name for claim, _, _ in arrived if claim.file_id not in held]:
+        log.warning("%s, and what else was begun, is another run's now: this one was taken for dead", lost[0])
+    placed, refused = _place_all([entry for entry in arrived if entry[0].file_id in held])
     rows = [(entry.intent, entry.modified_ns) for entry in placed]
     store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved)
     store.transfers.forget_intents([claim.file_id for claim, _ in refused])

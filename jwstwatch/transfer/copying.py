@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from jwstwatch.files import make_folder, translate_storage_errors
+from jwstwatch.files import translate_storage_errors
 from jwstwatch.transfer.job import Fetched, Job
-from jwstwatch.transfer.partial import note_of, part_name
+from jwstwatch.transfer.partial import Folders, note_of, part_name
 from jwstwatch.transfer.placing import discard
 
 _FICLONE = 0x40049409
@@ -18,7 +18,7 @@ _FICLONE = 0x40049409
 _BLOCK = 1 << 20
 
 
-def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
+def copy_verified(job: Job, source: Path, *, sha256: str, folders: Folders | None = None) -> Fetched | None:
     """Copy `source` to the partial of `job`; None where its bytes are not (any more) those of `sha256`.
 
     None, too, where the source cannot be read, whatever ails it, or something is wrong with this one path:
@@ -28,7 +28,7 @@ def copy_verified(job: Job, source: Path, *, sha256: str) -> Fetched | None:
     part = job.target.parent / part_name(job.name, job.revision)
     try:
         with source.open("rb") as original, translate_storage_errors(job.target.parent):
-            _make_way(part)
+            _make_way(part, folders or Folders())
             size, found = _copy(original, part)
     except (_NoCopyError, OSError):
         discard(part)
@@ -46,9 +46,9 @@ class _NoCopyError(Exception):
     """The other copy, or this one path, is the trouble, and not the disk that is written to."""
 
 
-def _make_way(part: Path) -> None:
+def _make_way(part: Path, folders: Folders) -> None:
     try:
-        make_folder(part.parent)
+        folders.ready(part.parent)
     except (FileExistsError, NotADirectoryError) as error:
         raise _NoCopyError from error
     part.unlink(missing_ok=True)

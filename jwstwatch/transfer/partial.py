@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -46,9 +47,14 @@ def note_of(part: Path) -> Path:
 
 
 class Folders:
-    """The folders that files go to, made where need be and resolved once each; any thread may ask."""
+    """The folders that files go to, made where need be and resolved once each; any thread may ask.
 
-    def __init__(self) -> None:
+    `guard` is called before one is made that is not there: it raises where none may be, as where the disk
+    was unmounted and an empty mount point is left.
+    """
+
+    def __init__(self, guard: Callable[[], None] | None = None) -> None:
+        self._guard = guard
         self._known: dict[Path, tuple[tuple[int, int], Path]] = {}
 
     def ready(self, folder: Path) -> Path:
@@ -59,6 +65,8 @@ class Folders:
                 # Both: behind a link the folder itself may have moved, with the link after it.
                 if _identify(folder) == identity and (resolved == folder or _identify(resolved) == identity):
                     return resolved
+        if self._guard is not None:
+            self._guard()
         make_folder(folder)
         resolved = folder.resolve(strict=True)
         self._known[folder] = (_identify(resolved), resolved)

@@ -19,6 +19,7 @@ from jwstwatch.transfer.budget import Budget
 from jwstwatch.transfer.fetch import Attempt, Check, Tools
 from jwstwatch.transfer.job import AbortedError, Failed, Fetched, Job, TransferSettings
 from jwstwatch.transfer.mirror import Mirrors
+from jwstwatch.transfer.partial import Folders
 from jwstwatch.transfer.progress import NoProgress, Progress
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,15 @@ def fetch_all(
     idle: Callable[[], None] | None = None,
     budget: Budget | None = None,
     refused: Refused | None = None,
+    folders: Folders | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield what becomes of each job, in the order in which they end.
 
     Only the consuming thread calls `next(jobs)`, some jobs ahead of need, and `idle` when no job has ended
     for a moment; `token`, `check`, `refused` and `progress` are called from the workers, in copies of the
     context in which the first outcome was asked for. A file that was refused is tried again at once where
-    `refused` says so. With a `budget` the connections and the bandwidth are shared with whoever else has it.
+    `refused` says so. With a `budget` the connections and the bandwidth are shared with whoever else has it,
+    with `folders` what is known of them.
 
     When `stop` is set, transfers under way are cut within about a second, their partials stay, and the
     generator ends. Jobs that were taken and not yielded were not done.
@@ -72,6 +75,7 @@ def fetch_all(
         check=check,
         stop=stop,
         progress=progress or NoProgress(),
+        folders=folders or Folders(),
     )
     try:
         yield from crew.work_off(jobs, idle=idle or _do_nothing)
@@ -102,6 +106,7 @@ class _Crew:
         check: Check,
         stop: threading.Event,
         progress: Progress,
+        folders: Folders,
     ) -> None:
         self._settings = settings
         self._refused = refused
@@ -118,6 +123,7 @@ class _Crew:
             halt=self._halt,
             timeout=settings.timeout,
             received=self._breaker.received,
+            folders=folders,
         )
         self._share = budget.join(halt=self._halt, timeout=settings.timeout)
         self._connections = max(1, settings.connections)
