@@ -177,12 +177,8 @@ class Transfers:
             }
             for intent in intents
         ]
-        file = tables.file
         with self._database.write() as connection:
-            held: set[int] = set()
-            for ids in bulk.chunks(intent.file_id for intent in intents):
-                query = select(file.c.id).where(file.c.id.in_(ids), file.c.claimed_by == run_id)
-                held |= set(connection.execute(query).scalars())
+            held = _still_claimed(connection, run_id, [intent.file_id for intent in intents])
             bulk.upsert(connection, tables.intent, [row for row in rows if row["file_id"] in held])
         return held
 
@@ -342,6 +338,19 @@ class Transfers:
                 .returning(file.c.id)
             ).scalars()
             mark_pages_due_for_files(connection, list(forgiven))
+
+
+def _still_claimed(connection: Connection, run_id: int, file_ids: Sequence[int]) -> set[int]:
+    """Return those of the files that are claimed by the run; nearly always all, so they are counted first."""
+    file, held = tables.file, set[int]()
+    for ids in bulk.chunks(file_ids):
+        claimed = and_(file.c.id.in_(ids), file.c.claimed_by == run_id)
+        count = connection.execute(select(func.count()).select_from(file).where(claimed)).scalar_one()
+        if count == len(ids):
+            held.update(ids)
+        else:
+            held.update(connection.execute(select(file.c.id).where(claimed)).scalars())
+    return held
 
 
 def in_transfer(connection: Connection, file_ids: Collection[int]) -> list[int]:

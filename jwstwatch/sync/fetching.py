@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -211,7 +213,8 @@ def _take_in(context: Context, subject: Subject, room: Reservation, claim: Claim
     if claim.revision > 1 or claim.listed_size is None:
         return False
     try:
-        if target.is_symlink() or target.stat().st_size != claim.listed_size:
+        status = os.lstat(target)
+        if not stat.S_ISREG(status.st_mode) or status.st_size != claim.listed_size:
             return False
         check(target, claim.name)
         found = fingerprint(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -104,8 +103,7 @@ def _removed(target: Path) -> str:
 def _place(claim: Claim, outcome: Fetched, intent: Intent) -> _Placed:
     target = outcome.job.target
     with translate_storage_errors(target):
-        stood_there = os.path.lexists(target)
-        placing.place(outcome.part, target)
+        stood_there = placing.place(outcome.part, target)
         try:
             modified_ns = target.stat().st_mtime_ns
         except FileNotFoundError as error:

@@ -16,16 +16,16 @@ from jwstwatch.transfer.partial import note_of
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<revision>[0-9]+)\.part(\.json)?", re.DOTALL)
 
 
-def place(part: Path, target: Path, *, mode: int | None = None) -> None:
-    """Rename a checked and durable `part` over `target`, in one step; the folder is yet to be synced.
+def place(part: Path, target: Path, *, mode: int | None = None) -> bool:
+    """Rename a checked and durable `part` over `target`, in one step; return whether a file stood there.
 
-    The file gets `mode`, or keeps what the part was made with: the umask's modes, or those of the folder's
-    default access list, and a setgid folder's group.
+    The folder is yet to be synced. The file gets `mode`, or keeps what the part was made with: the umask's
+    modes, or those of the folder's default access list, and a setgid folder's group.
     Raises `UnsafePathError` where a link, a folder or a device stands at `target` (it is left alone), and
     `StorageError` where the disk refuses.
     """
     with translate_storage_errors(target.parent):
-        _refuse_foreign(target)
+        stood_there = _refuse_foreign(target)
         if mode is not None:
             part.chmod(mode)
         try:
@@ -35,6 +35,7 @@ def place(part: Path, target: Path, *, mode: int | None = None) -> None:
                 f"{part} vanished before it was put in place", hint="The next run fetches it again."
             ) from error
         note_of(part).unlink(missing_ok=True)
+    return stood_there
 
 
 def discard(part: Path) -> None:
@@ -83,11 +84,13 @@ def remove_parts(folder: Path, name: str, *, keep_revision: int | None = None) -
     return removed
 
 
-def _refuse_foreign(target: Path) -> None:
+def _refuse_foreign(target: Path) -> bool:
+    """Return whether a plain file stands at `target`."""
     try:
         status = os.lstat(target)
     except FileNotFoundError:
-        return
+        return False
     if not stat.S_ISREG(status.st_mode):
         what = "a link" if stat.S_ISLNK(status.st_mode) else "no plain file"
         raise UnsafePathError(f"{target} is {what}; it is left alone", hint="Move it away, then retry.")
+    return True
