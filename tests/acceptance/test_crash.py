@@ -1,6 +1,6 @@
 """A run that is killed again and again ends, once it is left alone, where an undisturbed one does.
 
-`JWSTWATCH_TEST_KILLS` sets how often it is killed (20 in the short form), `JWSTWATCH_TEST_SEED` chooses other
+`JWSTWATCH_TEST_KILLS` sets how often it is killed (12 in the short form), `JWSTWATCH_TEST_SEED` chooses other
 instants. `-o log_cli=true --log-cli-level=INFO` shows how far it is.
 """
 
@@ -26,7 +26,7 @@ from tests.acceptance.conftest import WATCH
 from tests.acceptance.killing import DYING, Killer, Witness, leftovers, own_files
 from tests.acceptance.world import World, assert_as_archived, every_file, finish
 
-KILLS = int(os.environ.get("JWSTWATCH_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("JWSTWATCH_TEST_KILLS", "12"))
 SEED = int(os.environ.get("JWSTWATCH_TEST_SEED", "1"))
 
 LARGE = "*_0000[135]_nrcalong_rate.fits"
