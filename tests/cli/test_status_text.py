@@ -202,6 +202,21 @@ def test_why_a_run_was_not_complete_is_told_even_while_the_next_one_goes_on() ->
     assert "watch: 3 files failed\n  `jwstwatch status watch` tells why" in shown
 
 
+def test_what_a_run_ended_with_is_not_told_again_as_a_notice() -> None:
+    message = "91 files wait for the quota of 6.00 MB: 5.72 MB are used"
+    error = {"kind": "storage", "message": message, "hint": "Raise quota by 16.5 MB."}
+    shown = text(
+        profiles=[profile(last_ended_run=samples.run(outcome="partial", error=error))],
+        notices=[
+            notice("space", f"watch: {message}", profile="watch"),
+            notice("space", "other: 3 files wait for space on /data", profile="other"),
+        ],
+    )
+    assert shown.count("91 files wait") == 1
+    assert f"watch: {message}\n  Raise quota by 16.5 MB.\n" in shown
+    assert "other: 3 files wait for space on /data (for 3 h)" in shown
+
+
 def test_what_an_archive_says_does_not_steer_the_terminal() -> None:
     error = {"kind": "archive", "message": "it said \033]0;hello\007", "hint": ""}
     assert "\033" not in text(profiles=[profile(last_ended_run=samples.run(error=error))])
