@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 from jwstwatch.core.model import Trigger
 from jwstwatch.core.space import Admission, Limit, Need
@@ -82,9 +84,11 @@ class Reservation:
         left, before = self._weighing.disk.left(), list(under_way)
         count = self._fitting(before, claims, left)
         if count < len(claims):
-            # What will be resumed lies there already, and its transfer has not told of it yet.
+            # Bytes may lie there that no transfer has told of: those to be resumed, those of this moment.
             self._received |= {claim.file_id: size for claim in claims if (size := _partial(claim))}
-            count = self._fitting(before, claims, left)
+            told = self._received
+            lying = {each.file_id: max(told.get(each.file_id, 0), _partial(each)) for each in before}
+            count = self._fitting(before, claims, left, lying)
         within = self._within_quota(claims[:count])
         limit = Limit.QUOTA if within < count else Limit.SPACE
         through, rest = claims[:within], claims[within:]
@@ -93,9 +97,21 @@ class Reservation:
             self._stop_before(rest, [*before, *through], left, limit)
         return through
 
-    def _fitting(self, before: Sequence[Claim], claims: Sequence[Claim], left: int) -> int:
-        """Return how many of the claims `left` bytes have room for after those that came before."""
-        needs = map(self._need, [*before, *claims])
+    def _fitting(
+        self,
+        before: Sequence[Claim],
+        claims: Sequence[Claim],
+        left: int,
+        lying: Mapping[int, int] = MappingProxyType({}),
+    ) -> int:
+        """Return how many of the claims `left` bytes have room for after those that came before.
+
+        `lying` bytes of a file are on the disk already, where more than its transfer has told of.
+        """
+        needs = [
+            replace(need, there=lying.get(claim.file_id, need.there))
+            for claim, need in ((claim, self._need(claim)) for claim in (*before, *claims))
+        ]
         return max(0, self._weighing.fitting(needs, left).files - len(before))
 
     def _within_quota(self, claims: Sequence[Claim]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,14 @@ def as_before(desk: Desk, **variables: str) -> Parameters:
     return replace(parameters, **{name: PARAMETERS[name].default for name in ONE_OFF})
 
 
+def meant(make: Callable[[], Parameters]) -> Parameters | None:
+    """What a file means, None where it is refused: it may need a variable that is not set any more."""
+    try:
+        return make()
+    except ConfigurationError:
+        return None
+
+
 @st.composite
 def folder_texts(draw: st.DrawFn) -> str:
     pieces = draw(st.lists(VARIABLES | PIECES | NAME, min_size=1, max_size=4))
@@ -120,7 +128,7 @@ def test_an_imported_file_loads_to_the_very_same_values(
         return
     imported = take_in(odd_desk, (odd_desk.folder / "old.cfg").read_text(), **at_import)
     assert saved(odd_desk, imported, **at_import) == before
-    assert saved(odd_desk, imported, **later) == as_before(odd_desk, **later)
+    assert meant(lambda: saved(odd_desk, imported, **later)) == meant(lambda: as_before(odd_desk, **later))
 
 
 def test_a_relative_folder_is_still_meant_from_where_the_program_was_started(odd_desk: Desk) -> None:
