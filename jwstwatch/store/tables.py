@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from jwstwatch.core.model import FileState
@@ -128,6 +129,21 @@ product = Table(
     Column("facts", Json(), comment="what services other than CAOM's listing state of its content"),
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("sampled_at", UtcDateTime, comment="when the archive was last asked for its validators"),
+)
+
+version = Table(
+    "version",
+    metadata,
+    Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("size", BigInteger, comment="bytes, as listed"),
+    Column("prvversion", Text, comment="as the file's own rows stated it"),
+    Column("facts", Json(), comment="what the services stated of this content"),
+    Column("began_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+    Column("why", Text, nullable=False, comment="the facts that contradicted it"),
+    comment="a former content of a product: what the archive stated of it",
 )
 
 listing = Table(
@@ -149,7 +165,17 @@ listing = Table(
     Column("filters", Text),
     Column("project", Text),
     Column("revision", Integer, nullable=False, comment="of the product, when this row was recorded"),
+    Column(
+        "missing_since", UtcDateTime, comment="the first whole list of the parent without it; null: listed"
+    ),
+    Column("missing_at", UtcDateTime, comment="the last whole list of the parent without it"),
     Index(None, "parent_obsid"),
+    Index(
+        None,
+        "missing_since",
+        sqlite_where=text("missing_since IS NOT NULL"),
+        postgresql_where=text("missing_since IS NOT NULL"),
+    ),
     comment="a product as one observation lists it",
 )
 
@@ -189,6 +215,8 @@ file = Table(
     Column("claimed_by", Key, ForeignKey("run.id")),
     Column("lease_until", UtcDateTime),
     Column("attempted_by", Key, comment="the last run that tried it"),
+    Column("checked_at", UtcDateTime, comment="when `verify --deep` read it last"),
+    Column("damage", Text, comment="what `verify` found wrong with the copy; null: nothing"),
     UniqueConstraint("root_id", "path"),
     CheckConstraint(
         "state IN ({})".format(", ".join(f"'{state.value}'" for state in FileState)), name="known_state"
@@ -201,7 +229,7 @@ HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value
 """States in which a verified copy, of whatever revision, is taken to stand at the path."""
 
 NO_COPY: Mapping[str, None] = dict.fromkeys(
-    ("revision", "size", "sha256", "modified_ns", "note", "thumbnail")
+    ("revision", "size", "sha256", "modified_ns", "note", "thumbnail", "checked_at", "damage")
 )
 """What a row says of its copy where there is none."""
 
@@ -211,6 +239,13 @@ want = Table(
     Column("profile", String(64), primary_key=True),
     Column("file_id", Key, ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
     Column("product_id", Key, ForeignKey("product.id"), nullable=False),
+    Column(
+        "keeps",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="the profile does not want an older revision replaced",
+    ),
     Index(None, "file_id"),
     Index(None, "profile", "product_id"),
     comment="which profile selects which file",
@@ -229,6 +264,50 @@ intent = Table(
     Column("run_id", Key, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     comment="a replacement that is about to happen; start-up settles what a kill left open",
+)
+
+replaced = Table(
+    "replaced",
+    metadata,
+    Column("file_id", Key, ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True, comment="of the copy that was replaced"),
+    Column("size", BigInteger, comment="bytes of that copy"),
+    Column("sha256", String(64)),
+    Column("new_size", BigInteger, nullable=False, comment="bytes of the copy that took its place"),
+    Column("kept_as", Text, comment="where it is kept, relative to the root; null: it is not"),
+    Column("run_id", Key),
+    Column("replaced_at", UtcDateTime, nullable=False),
+    Index(None, "replaced_at"),
+    comment="a copy that a newer revision took the place of",
+)
+
+relocation = Table(
+    "relocation",
+    metadata,
+    Column("file_id", Key, ForeignKey("file.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, nullable=False, comment="where the file goes, relative to the root"),
+    Column("created_at", UtcDateTime, nullable=False),
+    comment="a move that is about to happen; start-up settles what a kill left open",
+)
+
+verification = Table(
+    "verification",
+    metadata,
+    Column("scope", String(200), primary_key=True, comment="what was to be verified, and how"),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime, comment="null: it goes on where it stopped"),
+    comment="the last verification of each scope",
+)
+
+inquiry = Table(
+    "inquiry",
+    metadata,
+    Column("service", String(32), primary_key=True, comment="of the JWST file keywords, such as nircam"),
+    Column("proposal", BigInteger, primary_key=True),
+    Column("answered_at", UtcDateTime, comment="start of the last answer"),
+    Column("whole_at", UtcDateTime, comment="start of the last answer without a lower limit"),
+    Column("failed_at", UtcDateTime, comment="when it did not answer; null: it did at the last question"),
+    comment="when the keyword service was asked about which proposal",
 )
 
 reservation = Table(

@@ -42,6 +42,12 @@ def alembic_on(database: Database) -> Config:
     return config
 
 
+def plain(index: Any) -> str:
+    """An index in words; conditions are objects, told by their text."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return repr({**index, "dialect_options": options})
+
+
 def describe(engine: Engine) -> dict[str, Any]:
     """Return all of a schema that can be told, in an order of its own."""
     found: dict[str, Any] = {}
@@ -55,7 +61,7 @@ def describe(engine: Engine) -> dict[str, Any]:
             "key": inspector.get_pk_constraint(table),
             "foreign": sorted(map(repr, inspector.get_foreign_keys(table))),
             "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
-            "indexes": sorted(map(repr, inspector.get_indexes(table))),
+            "indexes": sorted(map(plain, inspector.get_indexes(table))),
             "checks": sorted(map(repr, inspector.get_check_constraints(table))),
         }
     return found
