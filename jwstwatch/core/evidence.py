@@ -8,7 +8,7 @@ is silent today can make a file look changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,11 +82,52 @@ def fact_contradictions(
 ) -> tuple[Contradiction, ...]:
     """Compare facts that belong to the product as a whole, keyed `service.fact`."""
     found = []
-    for fact in sorted(then.keys() & now.keys()):
+    for fact in sorted((then.keys() & now.keys()) - NO_EVIDENCE):
         before, after = then[fact], now[fact]
         if before is not None and after is not None and before != after:
             found.append(Contradiction(fact=fact, before=before, now=after))
     return tuple(found)
+
+
+NO_EVIDENCE = frozenset({"keywords.ingested"})
+"""Facts that may differ while the content is the same: told, never compared."""
+
+_EXPLAINED_BY = {"caom.size": "keywords.size", "caom.prvversion": "keywords.cal_ver"}
+
+
+def is_echo(former: Mapping[str, Fact | None], now: Mapping[str, Fact | None]) -> bool:
+    """True where a service repeats what it stated of the `former` content: it lags behind another one.
+
+    A checksum alone decides where there is one; else every fact has to be as it was.
+    """
+    for decisive in (("keywords.checksum",), sorted(now.keys() - NO_EVIDENCE)):
+        pairs = [(former.get(fact), now.get(fact)) for fact in decisive]
+        pairs = [(then, stated) for then, stated in pairs if then is not None and stated is not None]
+        if pairs:
+            return all(then == stated for then, stated in pairs)
+    return False
+
+
+def unexplained(
+    found: Iterable[Contradiction],
+    *,
+    facts: Mapping[str, Fact | None],
+    former_ended: str,
+    copies: Collection[int] = (),
+) -> tuple[Contradiction, ...]:
+    """Return which of a listing's contradictions tell of a content that is not known yet.
+
+    One is explained where the keyword service told of that change first (`former_ended` says why the former
+    revision ended, `facts` what is stated of the present one): the listing only catches up. A size is that of
+    the `copies` of the present revision (bytes): the listing was wrong, and is put right.
+    """
+    by_keywords = "keywords." in former_ended
+    return tuple(
+        entry
+        for entry in found
+        if not (by_keywords and facts.get(_EXPLAINED_BY.get(entry.fact, "")) == entry.now)
+        and not (entry.fact == "caom.size" and entry.now in copies)
+    )
 
 
 def merge_facts(then: Mapping[str, Fact | None], now: Mapping[str, Fact | None]) -> dict[str, Fact]:

@@ -15,10 +15,9 @@ from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
 from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
 from jwstwatch.core.naming import parse
-from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
-from jwstwatch.store import absences, bulk, events, tables
+from jwstwatch.store import absences, bulk, revisions, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
 from jwstwatch.store.reservations import waits_for_room
@@ -143,16 +142,20 @@ class Listings:
             known = _rows_by(connection, tables.product, "uri", by_uri)
             pairs = pairs_of(connection, [row.id for row in known.values()])
             recorded = _insert_products(connection, [p for p in products if p.uri not in known], now)
+            changed = _changed(connection, known, by_uri, pairs)
+            revisions.keep(
+                connection,
+                [(row, changed[row.id]) for row in known.values() if row.id in changed],
+                run_id=run_id,
+                now=now,
+            )
             for uri, row in known.items():
                 recorded[uri] = _update_product(
-                    connection, row, by_uri[uri], pairs.get(row.id, {}), run_id=run_id, now=now
+                    connection, row, by_uri[uri], pairs.get(row.id, {}), changed=row.id in changed, now=now
                 )
             _record_pairs(connection, by_uri, recorded, pairs)
-            revised = [
-                recorded[uri].id for uri, row in known.items() if recorded[uri].revision != row.revision
-            ]
-            _make_stale(connection, revised, now)
-            absences.forget(connection, revised, now)
+            revisions.make_stale(connection, list(changed), now)
+            absences.forget(connection, list(changed), now)
             absences.note_still_listed(connection, [row.id for row in known.values()])
         return recorded
 
@@ -342,25 +345,38 @@ def _insert_products(
     return {row.uri: RecordedProduct(id=row.id, revision=1, obsnum=row.obsnum) for row in inserted}
 
 
+def _changed(
+    connection: Connection,
+    known: Mapping[str, Row[Any]],
+    products: Mapping[str, Product],
+    pairs: Mapping[int, Mapping[tuple[int, int], Row[Any]]],
+) -> dict[int, tuple[Contradiction, ...]]:
+    """Return the products that have another content by what is listed now, each with what tells of it."""
+    found = {}
+    for uri, row in known.items():
+        stated = {
+            key: PairFacts(size=pair.size, prvversion=pair.prvversion, revision=pair.revision)
+            for key, pair in pairs.get(row.id, {}).items()
+        }
+        entries = listing_contradictions(stated, products[uri].rows, revision=row.revision)
+        if entries:
+            found[row.id] = (row, entries)
+    return revisions.contradicted(connection, found)
+
+
 def _update_product(
     connection: Connection,
     row: Row[Any],
     product: Product,
     pairs: Mapping[tuple[int, int], Row[Any]],
     *,
-    run_id: int | None,
+    changed: bool,
     now: datetime,
 ) -> RecordedProduct:
-    known = {
-        key: PairFacts(size=pair.size, prvversion=pair.prvversion, revision=pair.revision)
-        for key, pair in pairs.items()
-    }
-    found = listing_contradictions(known, product.rows, revision=row.revision)
     values: dict[str, Any] = {}
-    if found:
+    if changed:
         values = {"revision": row.revision + 1, "changed_at": now, "facts": None}
-        events.record(connection, [_revision_event(row.id, found, run_id)], now=now)
-    if found or not _still_stated(row, product, pairs):
+    if changed or not _still_stated(row, product, pairs):
         values |= {"size": product.size} if product.size not in (None, row.size) else {}
     if product.exclusive != row.exclusive:
         values["exclusive"] = product.exclusive
@@ -380,12 +396,6 @@ def _still_stated(row: Row[Any], product: Product, pairs: Mapping[tuple[int, int
     sizes = {key: pair.size for key, pair in pairs.items() if pair.revision == row.revision}
     sizes.update({(r.parent_obsid, r.obsid): r.size for r in product.rows if r.size is not None})
     return row.size is not None and row.size in sizes.values()
-
-
-def _revision_event(product_id: int, found: Sequence[Contradiction], run_id: int | None) -> events.Event:
-    return events.Event(
-        product_id=product_id, run_id=run_id, kind="revised", detail="; ".join(map(str, found))
-    )
 
 
 def _record_pairs(
@@ -409,23 +419,3 @@ def _record_pairs(
                     continue
             rows.append(values | {"product_id": entry.id, "revision": entry.revision})
     bulk.upsert(connection, tables.listing, rows)
-
-
-def _make_stale(connection: Connection, product_ids: Sequence[int], now: datetime) -> None:
-    for chunk in bulk.chunks(product_ids):
-        connection.execute(
-            update(tables.file)
-            .where(
-                tables.file.c.product_id.in_(chunk),
-                tables.file.c.state.in_((FileState.PRESENT.value, FileState.STALE.value)),
-            )
-            .values(
-                state=FileState.STALE.value,
-                reason=NEWER_REVISION,
-                attempts=0,
-                failure_kind=None,
-                last_error=None,
-                next_attempt_at=None,
-                changed_at=now,
-            )
-        )

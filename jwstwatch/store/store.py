@@ -14,6 +14,7 @@ from jwstwatch.store.profiles import Profiles
 from jwstwatch.store.pruning import Pruning
 from jwstwatch.store.reports import Reports
 from jwstwatch.store.reservations import Reservations
+from jwstwatch.store.revisions import Revisions
 from jwstwatch.store.roots import Roots
 from jwstwatch.store.runs import Runs
 from jwstwatch.store.sites import Sites
@@ -44,6 +45,7 @@ class Store:
         self.notices = Notices(database)
         self.tokens = Tokens(database)
         self.completions = Completions(database)
+        self.revisions = Revisions(database)
 
     def __enter__(self) -> Store:
         return self
