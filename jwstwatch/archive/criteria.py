@@ -6,6 +6,8 @@ pattern is a question of its own. A limit that is open needs a number all the sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jwstwatch.core.model import PLANNED
 from jwstwatch.core.query import ObservationQuery
 
@@ -26,7 +28,7 @@ def questions(query: ObservationQuery) -> list[Criteria]:
         if pattern is not None:
             common["instrument_name"] = [pattern]
         if query.proposals:
-            common["proposal_id"] = _proposal_texts(query.proposals)
+            common["proposal_id"] = proposal_texts(query.proposals)
         if query.t_min == (None, None):
             asked.append(common)
             continue
@@ -39,8 +41,8 @@ def questions(query: ObservationQuery) -> list[Criteria]:
     return asked
 
 
-def _proposal_texts(proposals: tuple[int, ...]) -> list[str]:
-    # The column is text, and both spellings are in use: 1345 and 01345.
+def proposal_texts(proposals: Sequence[int]) -> list[str]:
+    """Return how the archive may write these proposals: the column is text, 1345 and 01345 are in use."""
     return list(
         dict.fromkeys(spelling for number in proposals for spelling in (str(number), f"{number:05d}"))
     )

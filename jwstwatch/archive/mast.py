@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import requests
 
-from jwstwatch.archive import probing, session
+from jwstwatch.archive import keywords, probing, session
 from jwstwatch.archive.background import in_background
 from jwstwatch.archive.clock import read_skew
 from jwstwatch.archive.cloud import Cloud
@@ -33,6 +33,7 @@ from jwstwatch.archive.replies import (
 )
 from jwstwatch.archive.rows import read_listing, read_observations
 from jwstwatch.archive.trouble import translate
+from jwstwatch.core.keywords import KeywordRow
 from jwstwatch.core.model import ListingRow, Observation
 from jwstwatch.core.query import ObservationQuery
 from jwstwatch.errors import (
@@ -55,6 +56,8 @@ PATIENCE = 30.0
 """Seconds that a Retry-After may ask for and still be honoured at once."""
 QUESTION_LIMIT = 900.0
 """Seconds for one question with all its pages, however often the archive says that it is at work."""
+KEYWORDS_LIMIT = 120.0
+"""The same for the keyword services: a run that waits for one could fetch meanwhile."""
 _FIRST_DELAY = 1.0
 _WORTH_HIDING = 8
 """Characters from which a token can be told from other text."""
@@ -110,6 +113,14 @@ class MastArchive:
             return []
         ask = functools.partial(self._client.get_product_list_async, wanted)
         return read_listing(self._whole_listing(ask, key=product_key))
+
+    def keywords(self, service: str, proposals: Sequence[int], since: float | None) -> list[KeywordRow]:
+        """Return what a file-keyword service states of the FITS files of these proposals."""
+        if not proposals:
+            return []
+        name = keywords.NAMES[service]
+        ask = functools.partial(self._ask_keywords, name, keywords.parameters(proposals, since=since))
+        return keywords.read_keywords(self._whole_listing(ask, key=keywords.keyword_key))
 
     def log_in(self) -> LogIn:
         """Ask the archive who we are with the token there is; a rejected one is not sent again."""
@@ -175,6 +186,21 @@ class MastArchive:
         # astroquery empties the lists it is given.
         copies = {name: list(values) for name, values in criteria.items()}
         responses: list[requests.Response] = self._client.query_criteria_async(**copies)
+        return responses
+
+    def _ask_keywords(self, service: str, parameters: Mapping[str, Any]) -> list[requests.Response]:
+        portal = self._client._portal_api_connection
+        # The filters are written out: the columns need not be asked for.
+        portal._column_configs.setdefault(service, {})
+        usual, portal.TIMEOUT = portal.TIMEOUT, min(portal.TIMEOUT, KEYWORDS_LIMIT)
+        try:
+            responses: list[requests.Response] = portal.service_request_async(service, dict(parameters))
+        except TimeoutError as error:
+            raise ArchiveTimeoutError(
+                f"{self.server} was still at work on {service} after {portal.TIMEOUT:.0f} s", hint=SMALLER
+            ) from error
+        finally:
+            portal.TIMEOUT = usual
         return responses
 
     def _who_am_i(self) -> str | None:

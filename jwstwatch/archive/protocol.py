@@ -8,6 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from jwstwatch.core.keywords import KeywordRow
 from jwstwatch.core.model import ListingRow, Observation
 from jwstwatch.core.query import ObservationQuery
 
@@ -54,6 +55,13 @@ class Archive(Protocol):
         """Return every listing row of the observations with these CAOM numbers, or raise.
 
         A product is listed once for each observation that lists it; exact repetitions may be left in.
+        """
+        ...
+
+    def keywords(self, service: str, proposals: Sequence[int], since: float | None) -> list[KeywordRow]:
+        """Return what a file-keyword service (of `SERVICES`) states of every FITS file of these proposals.
+
+        With `since` (MJD) only of what was ingested from then on, if the archive can tell.
         """
         ...
 

@@ -79,6 +79,14 @@ class MastSettings:
         group=Group.ARCHIVE,
         legacy=False,
     )
+    keywords: str = parameter(
+        Choice(("ask", "never")),
+        "ask",
+        "Whether the file-keyword services are asked once a day for checksums and pipeline versions of FITS "
+        "files: ask, or never. Nothing depends on their answer.",
+        group=Group.ARCHIVE,
+        legacy=False,
+    )
     token_file: Path | None = parameter(  # noqa: RUF009
         Maybe(TokenFile()),
         None,

@@ -103,3 +103,49 @@ def test_facts_of_the_product_contradict_only_where_both_speak(then: dict, now: 
     assert found == {k for k in then if k in now and None not in (then[k], now[k]) and then[k] != now[k]}
     merged = evidence.merge_facts(then, now)
     assert evidence.fact_contradictions(merged, now) == ()
+
+
+facts = st.dictionaries(
+    st.sampled_from(
+        ["keywords.checksum", "keywords.cal_ver", "keywords.date", "http.etag", "keywords.ingested"]
+    ),
+    st.one_of(st.none(), st.sampled_from(["a", "b"])),
+)
+
+
+@given(facts, facts)
+def test_a_fact_of_a_service_counts_only_where_it_was_stated_then_and_is_stated_now(
+    then: dict[str, str | None], now: dict[str, str | None]
+) -> None:
+    found = {entry.fact for entry in evidence.fact_contradictions(then, now)}
+    compared = {fact for fact in then.keys() & now.keys() if None not in (then[fact], now[fact])}
+    assert found == {fact for fact in compared - {"keywords.ingested"} if then[fact] != now[fact]}
+
+
+@given(facts, facts)
+def test_what_is_known_after_an_answer_contradicts_neither_it_nor_what_it_left_out(
+    then: dict[str, str | None], now: dict[str, str | None]
+) -> None:
+    merged = evidence.merge_facts(then, now)
+    assert evidence.fact_contradictions(merged, now) == ()
+    left_out = {fact: value for fact, value in then.items() if now.get(fact) is None}
+    assert evidence.fact_contradictions(merged, left_out) == ()
+
+
+def test_an_echo_is_told_by_the_checksum_alone_where_there_is_one() -> None:
+    former = {"keywords.checksum": "a", "keywords.cal_ver": "1.17.1"}
+    assert evidence.is_echo(former, {"keywords.checksum": "a", "keywords.cal_ver": "1.20.2"})
+    assert not evidence.is_echo(former, {"keywords.checksum": "b", "keywords.cal_ver": "1.17.1"})
+    assert evidence.is_echo(former, {"keywords.cal_ver": "1.17.1", "keywords.ingested": "today"})
+    assert not evidence.is_echo(former, {"http.etag": "a"})
+    assert not evidence.is_echo({}, former)
+
+
+def test_only_what_the_keyword_service_told_first_explains_a_listing() -> None:
+    found = (evidence.Contradiction(fact="caom.prvversion", before="1.17.1", now="1.20.2"),)
+    stated: dict[str, str | int | None] = {"keywords.cal_ver": "1.20.2"}
+    told_first = "keywords.cal_ver was 1.17.1, now 1.20.2"
+    assert evidence.unexplained(found, facts=stated, former_ended=told_first) == ()
+    assert evidence.unexplained(found, facts=stated, former_ended="caom.size was 1, now 2") == found
+    assert evidence.unexplained(found, facts=stated, former_ended="") == found
+    assert evidence.unexplained(found, facts={}, former_ended=told_first) == found
