@@ -30,7 +30,7 @@ def copy_verified(job: Job, source: Path, *, sha256: str, folders: Folders | Non
         with source.open("rb") as original, translate_storage_errors(job.target.parent):
             _make_way(part, folders or Folders())
             size, found = _copy(original, part)
-    except (_NoCopyError, OSError):
+    except (NoCopyError, OSError):
         discard(part)
         return None
     except BaseException:
@@ -42,7 +42,20 @@ def copy_verified(job: Job, source: Path, *, sha256: str, folders: Folders | Non
     return Fetched(job=job, part=part, size=size, sha256=found, received=0)
 
 
-class _NoCopyError(Exception):
+def copy_bytes(source: Path, part: Path) -> tuple[int, str]:
+    """Write the bytes of `source` durably to `part`, which is new; returns their size and SHA-256.
+
+    Raises `NoCopyError` where the source cannot be read, `OSError` where the disk refuses to take them.
+    """
+    try:
+        original = source.open("rb")
+    except OSError as error:
+        raise NoCopyError from error
+    with original:
+        return _copy(original, part)
+
+
+class NoCopyError(Exception):
     """The other copy, or this one path, is the trouble, and not the disk that is written to."""
 
 
@@ -50,7 +63,7 @@ def _make_way(part: Path, folders: Folders) -> None:
     try:
         folders.ready(part.parent)
     except (FileExistsError, NotADirectoryError) as error:
-        raise _NoCopyError from error
+        raise NoCopyError from error
     part.unlink(missing_ok=True)
     note_of(part).unlink(missing_ok=True)
 
@@ -78,4 +91,4 @@ def _read(original: BinaryIO) -> bytes:
     try:
         return original.read(_BLOCK)
     except OSError as error:
-        raise _NoCopyError from error
+        raise NoCopyError from error

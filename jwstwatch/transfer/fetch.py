@@ -35,7 +35,15 @@ Check = Callable[[Path, str], None]
 CRAWL = 1000.0
 """Bytes a second below which a transfer counts as stalled."""
 
-_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "jwstwatch"}
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "jwstwatch"}
+
+
+OTHER_CHECKSUM = "the keyword service states another checksum"
+"""What is noted of a file whose bytes came twice the same and are not those of its checksum."""
+
+
+class OtherContentError(TransferError):
+    """Inside this module: what came whole has not the checksum that is stated."""
 
 
 class StaleError(Exception):
@@ -67,16 +75,24 @@ class Attempt:
         self.received = 0
         self.token: str | None = None
         """What was sent with it."""
+        self._other_contents: set[str | None] = set()
+        """MD5s of what came whole and is not what the job states."""
+        self._came_twice: str | None = None
+        """The one of them that came twice: it is what the archive has."""
+        self._tried_again = False
 
     def run(self) -> Fetched | Failed:
         """Fetch the file; a partial that can go on later stays, every other is removed."""
         try:
             partial = Partial(self._job, self._tools.folders)
-            try:
-                return self._transfer(partial, partial.resumption())
-            except StaleError:
-                partial.discard()
-                return self._transfer(partial, None)
+            resumption = partial.resumption()
+            while True:
+                try:
+                    return self._transfer(partial, resumption)
+                except StaleError:
+                    # At most twice: for a partial that does not fit, and for a checksum that does not.
+                    partial.discard()
+                    resumption = None
         except TransferError as error:
             return Failed(job=self._job, failure=error.failure, received=self.received)
 
@@ -90,7 +106,7 @@ class Attempt:
                 partial.leave()
                 raise
             partial.discard()
-            if resumption is not None:
+            if resumption is not None or self._is_first_other_content(error):
                 raise StaleError from error
             raise
         except BaseException:
@@ -103,13 +119,13 @@ class Attempt:
             size=partial.size,
             sha256=partial.sha256,
             received=self.received,
-            evidence=evidence,
+            evidence=evidence | ({"md5": self._came_twice} if self._came_twice else {}),
             note=self._note(partial.size),
         )
 
     def _receive(self, partial: Partial, resumption: Resumption | None) -> dict[str, str]:
         job = self._job
-        headers = dict(_HEADERS)
+        headers = dict(HEADERS)
         if resumption is not None:
             headers["Range"] = f"bytes={resumption.offset}-"
             if resumption.validator is not None:
@@ -210,11 +226,6 @@ class Attempt:
             raise self._lacks(f"{body.server} sent another number of bytes of {self._job.name} than listed")
 
     def _verify(self, partial: Partial) -> None:
-        stated = self._job.checksum
-        if stated is not None and partial.md5 != stated.strip().lower():
-            raise TransferError(
-                Failure(kind=FailureKind.CONTENT, message=f"{self._job.name} has not the checksum on record")
-            )
         try:
             with translate_storage_errors(partial.folder):
                 self._tools.check(partial.path, self._job.name)
@@ -223,12 +234,37 @@ class Attempt:
         except FileNotFoundError as error:
             message = f"the partial of {self._job.name} was removed while it was written"
             raise TransferError(Failure(kind=FailureKind.LOCAL, message=message)) from error
+        self._compare_checksum(partial.md5)
+
+    def _compare_checksum(self, received: str | None) -> None:
+        """Refuse what has not the stated MD5, unless the archive sends the very same bytes once more.
+
+        Damage on the way is never twice the same; a service that lags behind the archive is wrong every time.
+        """
+        stated = self._job.checksum
+        if stated is None or received == stated.strip().lower():
+            return
+        if received in self._other_contents and not self._job.mirrored:
+            self._came_twice = received
+            return
+        self._other_contents.add(received)
+        message = f"{self._job.name} has not the checksum on record"
+        raise OtherContentError(Failure(kind=FailureKind.CONTENT, message=message))
+
+    def _is_first_other_content(self, error: TransferError) -> bool:
+        """True where a checksum was not met for the first time: another whole transfer will tell why."""
+        found = isinstance(error, OtherContentError) and not self._job.mirrored
+        again, self._tried_again = found and not self._tried_again, self._tried_again or found
+        return again
 
     def _note(self, size: int) -> str | None:
         listed = self._job.listed_size
-        if listed is None or listed == size:
-            return None
-        return f"the listing says {listed} bytes, the archive sends {size}"
+        notes = []
+        if listed is not None and listed != size:
+            notes.append(f"the listing says {listed} bytes, the archive sends {size}")
+        if self._came_twice is not None:
+            notes.append(OTHER_CHECKSUM)
+        return "; ".join(notes) or None
 
     def _web_page(self, body: Body) -> TransferError:
         return self._archive(f"{body.server} sends a web page instead of {self._job.name}")

@@ -39,12 +39,16 @@ _BROKEN = (trouble.HTTPError, http.client.HTTPException, OSError)
 class Body:
     """An answer whose headers are there and whose bytes are still to come."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, line: Line, server: str) -> None:
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, line: Line, server: str, *, empty: bool = False
+    ) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.server = server
         self._response = response
         self._line = line
+        self._empty = empty
+        """It answers a HEAD: whatever length is announced, no byte comes."""
         self._connection = response.connection
         self._encoding = response.headers.get("Content-Encoding", "").strip().lower()
 
@@ -84,7 +88,8 @@ class Body:
     def close(self) -> None:
         """Give the connection up, unless its answer was read to the end or is a short refusal."""
         length = read_length(self.headers)
-        if self.status >= 300 and length is not None and length <= _WORTH_READING:
+        short = self.status >= 300 and length is not None and length <= _WORTH_READING
+        if self._empty or short:
             with contextlib.suppress(AbortedError, TransferError), self._line.translate(self.server):
                 self._response.drain_conn()
         self._response.close()
@@ -115,6 +120,13 @@ class Line:
 
     def get(self, url: str, headers: Mapping[str, str], *, token: str | None = None) -> Body:
         """Return the answer to a GET; the token goes to the first origin only, wherever that sends us."""
+        return self._send("GET", url, headers, token=token)
+
+    def head(self, url: str, headers: Mapping[str, str], *, token: str | None = None) -> Body:
+        """Return what a GET would say, without its bytes; redirects and the token as there."""
+        return self._send("HEAD", url, headers, token=token)
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], *, token: str | None) -> Body:
         origin = allowed = self._origin(url)
         if token is not None and not _TOKEN.fullmatch(token):
             # An HTTP library would quote it in its error.
@@ -123,7 +135,7 @@ class Line:
             if origin != allowed:
                 token = None
             secret = {} if token is None else {"Authorization": f"token {token}"}
-            body = self._ask(origin, url, {**headers, **secret})
+            body = self._ask(origin, url, {**headers, **secret}, method=method)
             if body.status not in REDIRECTS:
                 return body
             url = self._follow(url, body)
@@ -180,18 +192,18 @@ class Line:
             return AbortedError()
         return self.failure(f"{server} {self._describe(error, server)}")
 
-    def _ask(self, server: str, url: str, headers: Mapping[str, str]) -> Body:
+    def _ask(self, server: str, url: str, headers: Mapping[str, str], *, method: str) -> Body:
         if self._halt.is_set():
             raise AbortedError
         with self.translate(server):
             route = self._route(server)
-            response = route.get(url, headers, timeout=self._timeout)
+            response = route.ask(url, headers, method=method, timeout=self._timeout)
             if self._overdue:
                 response.close()  # cut in its headers, which look whole
         if response.status == 407 and route.proxy is not None:
             response.close()
             raise self.failure(f"{server} cannot be reached: {_refusal(route.proxy)}")
-        return Body(response, self, server)
+        return Body(response, self, server, empty=method == "HEAD")
 
     def _follow(self, url: str, body: Body) -> str:
         body.close()

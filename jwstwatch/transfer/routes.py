@@ -63,10 +63,12 @@ class Route:
         self._owner = urllib3.ProxyManager(proxy._replace(auth=None).url, num_pools=1, maxsize=1, **options)
         self._owner.pool_classes_by_scheme = classes
 
-    def get(self, url: str, headers: Mapping[str, str], *, timeout: float) -> urllib3.BaseHTTPResponse:
-        """Return the answer to a GET of `url`, its body still to come; raises what urllib3 raises."""
+    def ask(
+        self, url: str, headers: Mapping[str, str], *, method: str, timeout: float
+    ) -> urllib3.BaseHTTPResponse:
+        """Return the answer to a GET or HEAD of `url`, its body still to come; raises what urllib3 raises."""
         return self._owner.urlopen(
-            "GET",
+            method,
             _target(url) if self.proxy is None else _without_secrets(url),
             headers=dict(headers),
             redirect=False,

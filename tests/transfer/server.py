@@ -34,6 +34,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.depot.answer(self)
 
+    def do_HEAD(self) -> None:
+        self.depot.answer(self)
+
     def begin(self, status: int, **headers: object) -> None:
         """Send the status line and `headers`, `_` in a name standing for `-`."""
         self.send_response(status)
@@ -43,6 +46,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send(self, block: bytes) -> None:
+        if self.command == "HEAD":
+            return
         try:
             self.wfile.write(block)
             self.wfile.flush()
@@ -200,6 +205,8 @@ class Depot:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.methods: list[tuple[str, str]] = []
+        """Method and path of each request."""
         self.closing = threading.Event()
         self.stalled = threading.Semaphore(0)
         self.busy = 0
@@ -226,6 +233,7 @@ class Depot:
         with self._lock:
             self.peers.add(handler.client_address[1])
             self.asked.append((handler.path, dict(handler.headers)))
+            self.methods.append((handler.command, handler.path))
             script = self._scripts.get(handler.path) or [refuse(404)]
             behaviour = script.pop(0) if len(script) > 1 else script[0]
             self.busy += 1

@@ -231,18 +231,6 @@ def test_the_check_sees_the_whole_content_under_its_final_name(depot: Depot, mak
     assert seen == [(CONTENT, "file.fits")]
 
 
-@pytest.mark.parametrize("upper", [False, True])
-def test_a_stated_checksum_is_compared(depot: Depot, make_job: MakeJob, upper: bool) -> None:
-    depot.put("file.fits", serve(CONTENT))
-    good = hashlib.md5(CONTENT).hexdigest()
-    assert isinstance(fetch_one(make_job(checksum=good.upper() if upper else good)), Fetched)
-    job = make_job(checksum="0" * 32, revision=2)
-    outcome = fetch_one(job)
-    assert isinstance(outcome, Failed)
-    assert outcome.failure.kind is FailureKind.CONTENT
-    assert ".file.fits.2.part" not in lying_in(job.target.parent)
-
-
 def test_the_partial_has_the_modes_of_the_umask_and_the_folders_group(
     depot: Depot, make_job: MakeJob
 ) -> None:
