@@ -1,4 +1,4 @@
-"""`jwstwatch prune`: remove files that no profile selects any more."""
+"""`jwstwatch prune`: remove files that no profile selects any more, or that the archive has no more."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unselected",
         action="store_true",
-        required=True,
         help="copies that profiles selected once and none of the configuration does now; what a typed "
         "download, `adopt` or `drop` left there stays",
     )
@@ -45,15 +44,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gone",
         action="store_true",
-        help="also those that the archive has no more: nobody can fetch them again",
+        help="copies that the archive has no more, also selected ones: nobody can fetch them again; with "
+        "--unselected only those of them that are not selected either",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
     """List what would go, or remove it."""
+    if not (arguments.unselected or arguments.gone):
+        raise UsageError(
+            "it takes --unselected, --gone or both to say what may go",
+            hint="`jwstwatch prune --unselected` lists what no profile selects, and removes nothing.",
+        )
     settings = session.load_settings(arguments)
-    if not settings.profiles:
+    if arguments.unselected and not settings.profiles:
         where = f"{settings.path} has" if settings.path else "no configuration file was found, so there is"
         raise ConfigurationError(
             f"{where} no profile: every file would count as selected by none",
@@ -73,6 +78,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 
 def _find(arguments: argparse.Namespace, settings: Settings, store: Store) -> _Found:
+    if not arguments.unselected:
+        return _Found(unlisted=(), candidates=store.pruning.gone(), gone=())
     from jwstwatch.sync.removing import unlisted
 
     names = list(settings.profiles)
@@ -103,14 +110,14 @@ def _remove(arguments: argparse.Namespace, settings: Settings, store: Store, fou
     from jwstwatch.sync.removing import Removal, require_roots
 
     require_roots((candidate.file.root, candidate.file.identity) for candidate in found.candidates)
-    removal = Removal()
-    removed = store.pruning.prune(
-        found.candidates,
-        list(settings.profiles),
-        remove=removal,
-        now=datetime.now(UTC),
-        gone=arguments.gone,
-    )
+    removal = Removal(store.histories.kept([candidate.file.file_id for candidate in found.candidates]))
+    now = datetime.now(UTC)
+    if arguments.unselected:
+        removed = store.pruning.prune(
+            found.candidates, list(settings.profiles), remove=removal, now=now, gone=arguments.gone
+        )
+    else:
+        removed = store.pruning.prune_gone(found.candidates, remove=removal, now=now)
     return replace(found, removed=removed, left=removal.left, failure=removal.failure)
 
 
@@ -135,6 +142,12 @@ def _document(arguments: argparse.Namespace, found: _Found) -> dict[str, object]
     return document | choices.failure(found.failure)
 
 
+def _nothing(arguments: argparse.Namespace, found: _Found) -> str:
+    if not arguments.unselected:
+        return "The archive has every file that is here; there is nothing to prune."
+    return "There is nothing to prune." if found.gone else "Every file is wanted; there is nothing to prune."
+
+
 def _print(arguments: argparse.Namespace, found: _Found) -> None:
     shown = found.removed if arguments.yes else found.candidates
     if shown:
@@ -145,13 +158,12 @@ def _print(arguments: argparse.Namespace, found: _Found) -> None:
             output.complain(f"{each.file.full} was left: {found.left[each.file.file_id]}")
     sum_of_all = f"{counted(len(shown), 'file')}, {output.size(_bytes(shown))}"
     if not found.candidates:
-        print(
-            "There is nothing to prune." if found.gone else "Every file is wanted; there is nothing to prune."
-        )
+        print(_nothing(arguments, found))
     elif arguments.yes:
         print(f"{sum_of_all}: removed.")
     else:
-        print(f"{sum_of_all}: nothing was removed. `jwstwatch prune --unselected --yes` removes them.")
+        words = [word for word in ("--unselected", "--gone") if getattr(arguments, word[2:])]
+        print(f"{sum_of_all}: nothing was removed. `jwstwatch prune {' '.join(words)} --yes` removes them.")
     if found.gone:
         more = f"{counted(len(found.gone), 'file')}, {output.size(_bytes(found.gone))}"
         print(f"{more}: not selected either, but the archive has them no more; only --gone lets them go too.")

@@ -1,4 +1,4 @@
-"""Copies that nobody wants any more: which there are, and how they go."""
+"""Copies that nobody wants any more, or that the archive has no more: which there are, and how they go."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, true, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, events, tables
@@ -17,6 +17,7 @@ from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import NO_PROPOSAL, mark_pages_due_for_files
 from jwstwatch.store.profiles import ONE_OFF
 from jwstwatch.store.roots import has_copy
+from jwstwatch.store.withdrawals import UNLISTED, is_idle
 
 NOT_SELECTED = "no profile selects it any more"
 
@@ -35,7 +36,7 @@ class Candidate:
 
 
 class Pruning:
-    """The copies that no profile of the configuration wants."""
+    """The copies that no profile of the configuration wants, and those that the archive has no more."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,17 +74,49 @@ class Pruning:
         called while nobody else can write the state, so that no run takes up a copy that is about to go; a
         kill leaves rows of files that are missing, which the next call forgets.
         """
+        may_go, stays = _is_candidate(configured, gone=gone), _stays(configured, gone=gone)
+        return self._prune(candidates, may_go, stays, remove=remove, now=now)
+
+    def gone(self) -> list[Candidate]:
+        """Return the copies of what the archive has no more, whoever wants them, by path.
+
+        What was dropped stays, and what another output folder that leads to the same file on disk keeps.
+        """
+        file = tables.file
+        query = query_of_choices().where(_may_go_as_gone()).order_by(tables.root.c.path, file.c.path)
+        with self._database.read() as connection:
+            found = [choice_of(row) for row in connection.execute(query)]
+            kept = at_same_place(connection, found, _outlasts())
+        return [Candidate(file=choice, reason=UNLISTED) for choice in found if choice.file_id not in kept]
+
+    def prune_gone(
+        self,
+        candidates: Sequence[Candidate],
+        *,
+        remove: Callable[[Sequence[Choice]], Collection[int]],
+        now: datetime,
+    ) -> list[Candidate]:
+        """Remove copies of what the archive has no more, then forget them, as `prune` does."""
+        return self._prune(candidates, _may_go_as_gone(), _outlasts(), remove=remove, now=now)
+
+    def _prune(
+        self,
+        candidates: Sequence[Candidate],
+        may_go: ColumnElement[bool],
+        stays: ColumnElement[bool],
+        *,
+        remove: Callable[[Sequence[Choice]], Collection[int]],
+        now: datetime,
+    ) -> list[Candidate]:
         done: list[Candidate] = []
         for group in bulk.chunks(candidates, GROUP):
             with self._database.write() as connection:
                 by_id = {candidate.file.file_id: candidate for candidate in group}
-                query = select(tables.file.c.id).where(
-                    tables.file.c.id.in_(list(by_id)), _is_candidate(configured, gone=gone)
-                )
+                query = select(tables.file.c.id).where(tables.file.c.id.in_(list(by_id)), may_go)
                 still = [
                     by_id[key].file for key in connection.execute(query.order_by(tables.file.c.id)).scalars()
                 ]
-                kept = at_same_place(connection, still, _stays(configured, gone=gone))
+                kept = at_same_place(connection, still, stays)
                 still = [choice for choice in still if choice.file_id not in kept]
                 removed = [by_id[key] for key in remove(still)]
                 _forget(connection, removed, now)
@@ -116,18 +149,26 @@ def _is_kept(configured: Collection[str]) -> Any:
 
 
 def _is_candidate(configured: Collection[str], *, gone: bool) -> Any:
-    file, want, intent, run = tables.file, tables.want, tables.intent, tables.run
+    file, want = tables.file, tables.want
     wanted = exists().where(want.c.file_id == file.c.id)
-    busy = file.c.claimed_by.in_(select(run.c.id).where(run.c.outcome.is_(None)))
     return and_(
         has_copy(),
         true() if gone else file.c.state != FileState.GONE.value,
         ~file.c.declined,
         or_(file.c.unselected, wanted),
         ~_is_kept(configured),
-        ~exists().where(intent.c.file_id == file.c.id),
-        or_(file.c.claimed_by.is_(None), ~busy),
+        is_idle(),
     )
+
+
+def _may_go_as_gone() -> ColumnElement[bool]:
+    file = tables.file
+    return and_(file.c.state == FileState.GONE.value, has_copy(), ~file.c.declined, is_idle())
+
+
+def _outlasts() -> ColumnElement[bool]:
+    """A record that keeps its file on disk although the archive has it no more."""
+    return or_(tables.file.c.state != FileState.GONE.value, and_(has_copy(), ~_may_go_as_gone()))
 
 
 def _reason(profiles: Sequence[str]) -> str:
