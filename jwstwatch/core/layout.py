@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Protocol
 
-from jwstwatch.core.products import Product
 from jwstwatch.errors import UnsafePathError
 
 NAME_LIMIT = 255
@@ -34,7 +34,23 @@ class LayoutRules:
     jpg_separate_subdir: bool = False
 
 
-def relative_path(product: Product, rules: LayoutRules) -> str:
+class Named(Protocol):
+    """What a product's path is made from."""
+
+    @property
+    def name(self) -> str:
+        """Its file name in the archive."""
+
+    @property
+    def proposal(self) -> int | None:
+        """Its proposal."""
+
+    @property
+    def obsnum(self) -> int | None:
+        """Its observation number in the proposal."""
+
+
+def relative_path(product: Named, rules: LayoutRules) -> str:
     """Return the product's path below its root, with `/` between the components.
 
     Raises UnsafePathError where the product's name cannot be a file name.

@@ -15,6 +15,7 @@ from typing import Final
 from jwstwatch.core.dates import parse_date_select
 from jwstwatch.core.parameter_kinds import Maybe, Plain, Several
 from jwstwatch.core.parameter_priority import PriorityWord
+from jwstwatch.core.parameter_reactions import ReactionChoice
 from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
 from jwstwatch.core.parameter_sizes import Size
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
@@ -30,6 +31,7 @@ from jwstwatch.core.parameter_words import (
 )
 from jwstwatch.core.planning import DEFAULT_PRIORITY
 from jwstwatch.core.ranges import parse_int_range
+from jwstwatch.core.reactions import REPLACE_ALL, Reactions
 
 OUTPUT_VARIABLE: Final = "JWSTDOWNLOAD_OUTDIR"
 """The environment variable that `outrootdir` names by default."""
@@ -402,6 +404,14 @@ class Parameters:
         group=Group.SCHEDULE,
         legacy=False,
     )
+    sample: int = parameter(
+        Integer(0, 100_000, "a number of files", "FILES"),
+        200,
+        "Present files a day whose ETag or Last-Modified is compared with the archive's, each at most once a "
+        "week, so that new content of the same size is found; 0: none.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
     max_plan: int | None = parameter(
         Maybe(Size()),
         500 * 10**9,
@@ -431,6 +441,30 @@ class Parameters:
         None,
         "Most bytes that the profile's files may take, those that it shares with other profiles in full; "
         "what would exceed it waits. Empty: no limit.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    on_reprocessed: Reactions = parameter(  # noqa: RUF009
+        ReactionChoice(),
+        REPLACE_ALL,
+        "What becomes of files that the archive has reprocessed: replace fetches the new revision, keep "
+        "leaves the copy that is there. For each file type uncal=keep, and others=... for the rest; "
+        "the first type that means a file counts.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    reprocess_budget: int | None = parameter(
+        Maybe(Size()),
+        None,
+        "Most bytes a day that new revisions of files that are there may take; the rest waits for the next "
+        "day, new files never do. A revision larger than that goes alone. Empty: no limit.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    keep_replaced: int = parameter(
+        Integer(0, 100, "a number of copies", "COPIES"),
+        0,
+        "Earlier copies of a reprocessed file that are kept under .replaced/ in the output folder.",
         group=Group.SCHEDULE,
         legacy=False,
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from jwstwatch.core.filetypes import normalise_filetypes
 from jwstwatch.core.model import FileState
+from jwstwatch.core.space import no_longer_waiting
 
 
 class Action(StrEnum):
@@ -150,9 +151,9 @@ def plan(
             reason=f"{what} stands at its path and is left alone",
             priority=rank,
         )
-    if known is not None and known.state in _HAS_COPY and on_disk is not None:
+    if known is not None and _has_copy(known) and on_disk is not None:
         return _plan_for_copy(target, known, on_disk, rank)
-    if on_disk is not None and (known is None or known.state not in _HAS_COPY):
+    if on_disk is not None:
         return Decision(
             action=Action.ADOPT,
             state=FileState.WANTED,
@@ -162,16 +163,27 @@ def plan(
     return _plan_for_absent(target, known, rank, has_token=has_token)
 
 
+def _has_copy(known: Known) -> bool:
+    """A file that is gone may never have come, or have been lost since."""
+    return known.state in _HAS_COPY and (known.state is not FileState.GONE or known.size is not None)
+
+
 def _plan_for_copy(target: Target, known: Known, on_disk: OnDisk, rank: int) -> Decision:
     if known.size is not None and on_disk.size != known.size:
         reason = f"{on_disk.size} of {known.size} bytes on disk"
         return Decision(action=Action.FETCH, state=FileState.WANTED, reason=reason, priority=rank)
+    if known.state is FileState.STALE and known.revision is None:
+        # Damaged, or never recognised as the archive's: to be mended like what is missing.
+        reason = known.reason or NEWER_REVISION
+        return Decision(action=Action.FETCH, state=FileState.STALE, reason=reason, priority=rank)
     if known.revision != target.revision:
+        waits = no_longer_waiting(known.reason) == NEWER_REVISION
         return Decision(
             action=Action.FETCH,
             state=FileState.STALE,
-            reason=NEWER_REVISION,
-            priority=rank + _REPLACEMENT,
+            # Why it waits is for the run to say, which looks at what there is room for.
+            reason=known.reason if waits else NEWER_REVISION,
+            priority=rank if known.revision is None else rank + _REPLACEMENT,
         )
     return Decision(action=Action.NOTHING, state=FileState.PRESENT, reason=None, priority=rank)
 

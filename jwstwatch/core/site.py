@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from jwstwatch.core.gaps import Gap
 from jwstwatch.core.model import FileState, Observation
 
 Keyword = str | int | float | bool | None
@@ -29,6 +30,17 @@ class PageSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reprocessing:
+    """How the present content of a product came about: former and present values, where they are stated."""
+
+    at: datetime
+    """When its former content ended, as far as was seen."""
+    pipeline: tuple[str | None, str | None] = (None, None)
+    context: tuple[str | None, str | None] = (None, None)
+    """Of the calibration reference data (CRDS), `jwst_1322.pmap`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageFile:
     """One file of a proposal: `path` and `thumbnail` are relative to the root, with `/`."""
 
@@ -47,6 +59,10 @@ class PageFile:
     state: FileState
     reason: str | None = None
     revision: int = 1
+    """Of the copy on disk."""
+    reprocessed: Reprocessing | None = None
+    damage: str | None = None
+    """What was found wrong with the copy."""
     changed_at: datetime | None = None
     thumbnail: str | None = None
     keywords: Mapping[str, Keyword] = field(default_factory=dict)
@@ -65,6 +81,8 @@ class ProposalSummary:
     bytes_present: int
     last_arrival: datetime | None
     thumbnail: str | None = None
+    missing: int | None = None
+    """What its observations lack, counted when its page was written; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +123,8 @@ class ProposalView:
     settings: PageSettings
     waiting: tuple[WaitingPlan, ...] = ()
     """Of this proposal's files."""
+    gaps: tuple[Gap, ...] = ()
+    """Of its observations, and of its files in this root."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

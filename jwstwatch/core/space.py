@@ -1,4 +1,4 @@
-"""How much of a plan a disk, or a quota, has room for: plan in its order x room -> the files that may go."""
+"""How much of a plan a disk, a quota or a day's budget has room for: plan in order x room -> what may go."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ class Limit(StrEnum):
 
     SPACE = "space"
     QUOTA = "quota"
+    BUDGET = "reprocess_budget"
+
+    @property
+    def is_lack(self) -> bool:
+        """Return whether something is lacking: a budget's files come by themselves, a day later."""
+        return self is not Limit.BUDGET
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +29,37 @@ class Need:
     """What a file takes, in bytes: `new` of the coming content, `old` of the copy that it replaces.
 
     The old copy stands until the new one is in its place. `there` bytes of the new one are on disk already.
-    `place` tells where in the plan it comes.
+    `place` tells where in the plan it comes; `replaces`, that an older revision is there, and known; `aside`,
+    that the old copy is kept beside the new one, outside of any quota.
     """
 
     new: int
     old: int = 0
     there: int = 0
     place: tuple[int, int] | None = None
+    replaces: bool = False
+    aside: bool = False
 
     @property
     def net(self) -> int:
-        """What is taken once it is in its place; less than nothing where the new content is smaller."""
+        """What a profile's files take more once it is in its place; less than nothing where it is smaller."""
         return self.new - self.old
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bytes that replacements of older revisions may take in a day, and those of the day before now."""
+
+    size: int
+    spent: int = 0
+
+    def allows(self, new: int, *, before: int) -> bool:
+        """Return whether `new` bytes may go after `before` of the same run.
+
+        What is larger than a whole day's budget goes alone, else it would wait for ever.
+        """
+        spent = self.spent + before
+        return not spent or spent + new <= self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +96,8 @@ class _Disk:
 
     def add(self, need: Need) -> int:
         """Take one more file in; returns what the plan up to it takes at that point."""
-        new, old = on_disk(need.new, block=self._block), on_disk(need.old, block=self._block)
+        new = on_disk(need.new, block=self._block)
+        old = 0 if need.aside else on_disk(need.old, block=self._block)
         self._net += new - old - min(on_disk(need.there, block=self._block), new)
         if old:
             heapq.heappush(self._largest, old)
@@ -84,14 +110,21 @@ class _Disk:
 
 
 def admit(
-    needs: Iterable[Need], *, room: int | None, quota: int | None, at_once: int, block: int = 1
+    needs: Iterable[Need],
+    *,
+    room: int | None,
+    quota: int | None,
+    at_once: int,
+    block: int = 1,
+    budget: Budget | None = None,
 ) -> Admission:
     """Admit files in their order until the first that `room` or `quota` (bytes left; None: no limit) refuses.
 
-    Up to `at_once` files are under way at the same time, on a disk that hands out blocks of so many bytes.
+    So does the `budget`, where a file replaces an older revision; those come last. Up to `at_once` files are
+    under way at the same time, on a disk that hands out blocks of so many bytes.
     """
     disk = _Disk(at_once, block)
-    files = new = reserved = net = admitted = most_net = 0
+    files = new = reserved = net = admitted = most_net = replaced = 0
     waiting = waiting_bytes = following = 0
     limit: Limit | None = None
     first: tuple[int, int] | None = None
@@ -99,11 +132,16 @@ def admit(
         taken = disk.add(need)
         net += need.net
         most_net = max(most_net, net)
-        if limit is None and (limit := _refusing(taken, net, room=room, quota=quota)) is not None:
-            first, following = need.place, need.new
+        if limit is None:
+            limit = _refusing(taken, net, room=room, quota=quota)
+            if limit is None and budget is not None and need.replaces:
+                limit = None if budget.allows(need.new, before=replaced) else Limit.BUDGET
+            if limit is not None:
+                first, following = need.place, need.new
         if limit is None:
             files += 1
             new += need.new
+            replaced += need.new if need.replaces else 0
             reserved, admitted = disk.peak, net
         else:
             waiting += 1
@@ -145,7 +183,9 @@ def on_disk(size: int, *, block: int) -> int:
 
 _SPACE = "waits for space on "
 _QUOTA = "waits for the quota of "
-WORDS = (_SPACE, _QUOTA)
+_BUDGET = "waits for the reprocess budget of "
+_LIMITS = {_SPACE: Limit.SPACE, _QUOTA: Limit.QUOTA, _BUDGET: Limit.BUDGET}
+WORDS = tuple(_LIMITS)
 """What the reason of a file that waits for room holds."""
 BETWEEN = "; "
 """Between what a reason said before, which is kept, and why the file waits."""
@@ -161,12 +201,17 @@ def waits_for_quota(size: str) -> str:
     return f"{_QUOTA}{size}"
 
 
+def waits_for_budget(size: str) -> str:
+    """Return the reason of a new revision that waits for a profile's daily budget."""
+    return f"{_BUDGET}{size} a day"
+
+
 def waiting_for(reason: str | None) -> Limit | None:
     """Return what a file waits for by the words of its reason, None where it does not."""
     _, words = _parted(reason)
     if words is None:
         return None
-    return Limit.SPACE if words.startswith(_SPACE) else Limit.QUOTA
+    return next(limit for begin, limit in _LIMITS.items() if words.startswith(begin))
 
 
 def no_longer_waiting(reason: str | None) -> str | None:

@@ -27,7 +27,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
-from jwstwatch.store.transfers import due_files, from_place
+from jwstwatch.store.transfers import due_files, from_place, is_kept, is_outdated
 
 _WAITING_STATES = (FileState.WANTED.value, FileState.STALE.value)
 
@@ -51,7 +51,8 @@ class Due:
 class Lot:
     """Due files of one kind: `size` in bytes, as listed for `listed` of the `files`.
 
-    `waits` is the whole reason of those that wait for room, None for others.
+    `replaces`: an older revision is there, and known; such come after all others. `waits` is the whole reason
+    of those that wait for room, None for others.
     """
 
     priority: int
@@ -66,9 +67,9 @@ class Lot:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A due file in the order of the plan; sizes in bytes, `copy_size` of what it replaces.
+    """A due file in the order of the plan; sizes in bytes, `copy_size` of what stands at its path.
 
-    `place` is that order: priority, then number.
+    `place` is that order: priority, then number. `replaces` tells that an older revision is there, and known.
     """
 
     place: tuple[int, int]
@@ -77,6 +78,7 @@ class Planned:
     revision: int
     listed_size: int | None
     copy_size: int
+    replaces: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Files of a profile in an output folder that wait for room there, or for the profile's quota."""
+    """Files of a profile in an output folder that wait for room there, or for its quota or budget."""
 
     profile: str
     root: Path
@@ -113,7 +115,7 @@ class Reservations:
                 file.c.priority,
                 product.c.filetype,
                 _level().label("calib_level"),
-                (file.c.state == FileState.STALE.value).label("replaces"),
+                is_outdated().label("replaces"),
                 waits.label("waits"),
                 product.c.size,
             )
@@ -147,14 +149,14 @@ class Reservations:
                 of_type = exists().where(
                     product.c.id == file.c.product_id, product.c.filetype == lot.filetype
                 )
-                stale = file.c.state == FileState.STALE.value
+                outdated = is_outdated()
                 connection.execute(
                     update(file)
                     .where(
                         due.condition,
                         file.c.priority == lot.priority,
                         of_type,
-                        stale if lot.replaces else ~stale,
+                        outdated if lot.replaces else ~outdated,
                         _level().is_not_distinct_from(lot.calib_level),
                     )
                     .values(priority=priority)
@@ -173,6 +175,7 @@ class Reservations:
                 product.c.revision,
                 product.c.size,
                 replaced.label("replaced"),
+                is_outdated().label("outdated"),
             )
             .join(product, product.c.id == file.c.product_id)
             .where(due.condition)
@@ -181,7 +184,9 @@ class Reservations:
         with self._database.read() as connection:
             for row in connection.execution_options(yield_per=1000).execute(query):
                 place = (row.priority, row.id)
-                yield Planned(place, row.path, row.name, row.revision, row.size, row.replaced)
+                yield Planned(
+                    place, row.path, row.name, row.revision, row.size, row.replaced, bool(row.outdated)
+                )
 
     def used(self, profile: str) -> int:
         """Return the bytes of the copies of files that the profile wants."""
@@ -270,7 +275,7 @@ class Reservations:
             .where(
                 waits_for_room(),
                 ~file.c.declined,
-                exists().where(want.c.file_id == file.c.id, want.c.profile.in_(profiles)),
+                exists().where(want.c.file_id == file.c.id, want.c.profile.in_(profiles), ~is_kept()),
             )
             .group_by(root.c.path, file.c.reason)
         )
@@ -291,7 +296,7 @@ class Reservations:
             .join(want, want.c.file_id == file.c.id)
             .join(product, product.c.id == file.c.product_id)
             .join(root, root.c.id == file.c.root_id)
-            .where(waits_for_room(), ~file.c.declined)
+            .where(waits_for_room(), ~file.c.declined, ~is_kept())
             .group_by(want.c.profile, root.c.path, file.c.reason)
             .order_by(want.c.profile, root.c.path)
         )

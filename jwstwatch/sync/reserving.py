@@ -1,4 +1,4 @@
-"""Room for a plan: as much of it as the disk and the profile's quota hold is let through, the rest waits."""
+"""Room for a plan: as much as disk, quota and a day's budget hold is let through, the rest waits."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ class Reservation:
         self._received: dict[int, int] = {}
         self._net = 0
         """What was let through so far adds to the copies there are."""
+        self._updated = 0
+        """Bytes of what was let through so far that replaces older revisions."""
         self._refusal = weighing.refusal(admission, room)
         self._limit = admission.limit
         self.before = admission.first
@@ -90,9 +92,11 @@ class Reservation:
             lying = {each.file_id: max(told.get(each.file_id, 0), _partial(each)) for each in before}
             count = self._fitting(before, claims, left, lying)
         within = self._within_quota(claims[:count])
-        limit = Limit.QUOTA if within < count else Limit.SPACE
-        through, rest = claims[:within], claims[within:]
+        affordable = self._within_budget(claims[:within])
+        limit = Limit.BUDGET if affordable < within else Limit.QUOTA if within < count else Limit.SPACE
+        through, rest = claims[:affordable], claims[affordable:]
         self._net += sum(self._need(claim).net for claim in through)
+        self._updated += sum(self._need(claim).new for claim in through if claim.updates)
         if rest:
             self._stop_before(rest, [*before, *through], left, limit)
         return through
@@ -123,10 +127,23 @@ class Reservation:
                 return number
         return len(claims)
 
+    def _within_budget(self, claims: Sequence[Claim]) -> int:
+        """Return how many of the claims, from the first on, the day's budget has room for."""
+        budget, updated = self._weighing.budget, self._updated
+        for number, claim in enumerate(claims):
+            if budget is None or not claim.updates:
+                continue
+            new = self._need(claim).new
+            if not budget.allows(new, before=updated):
+                return number
+            updated += new
+        return len(claims)
+
     def _need(self, claim: Claim) -> Need:
         new = self._weighing.listed_or_usual(claim.listed_size)
         old = (claim.copy_size or 0) if claim.replaces else 0
-        return Need(new, old, self._received.get(claim.file_id, 0))
+        aside = claim.updates and self._weighing.keeps_aside
+        return Need(new, old, self._received.get(claim.file_id, 0), aside=aside)
 
     def conclude(self) -> None:
         """Raise `StorageError` where files wait; else what was known to wait does not any more."""
@@ -146,7 +163,8 @@ class Reservation:
             self._received.pop(claim.file_id, None)
         store.transfers.give_back(weighing.subject.run.id, [claim.file_id for claim in rest])
         weighing.found = outline(self._context, weighing.subject)
-        self.before = _NOWHERE
+        # A budget holds back no new file, also none that came into the plan meanwhile.
+        self.before = weighing.first_update() if limit is Limit.BUDGET else _NOWHERE
         left -= sum(max(0, need.new - need.there) for need in map(self._need, under_way))
         room = left if limit is Limit.SPACE else (weighing.quota_left or 0) - self._net
         waiting = Admission(

@@ -10,7 +10,7 @@ from pathlib import Path
 from jwstwatch.core import space
 from jwstwatch.core.amounts import files_text, size_text
 from jwstwatch.core.planning import Ranking
-from jwstwatch.core.space import Admission, Limit, Need
+from jwstwatch.core.space import Admission, Budget, Limit, Need
 from jwstwatch.disk import looking
 from jwstwatch.errors import StorageError
 from jwstwatch.files import translate_storage_errors
@@ -19,6 +19,9 @@ from jwstwatch.store.reservations import Due, Planned, Room
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 from jwstwatch.transfer.partial import part_name
+
+_END = (2**31 - 1, 0)
+"""After every place in a plan."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,30 @@ def foresee(context: Context, subject: Subject) -> tuple[Admission, StorageError
     return admission, weighing.refusal(admission, room)
 
 
+def budget_of(context: Context, subject: Subject) -> Budget | None:
+    """Return what replacements of older revisions may take now; None where nothing limits them.
+
+    What somebody asks for with `clobber` is limited by nothing but room.
+    """
+    size = subject.profile.parameters.reprocess_budget
+    if size is None or subject.profile.parameters.clobber:
+        return None
+    return Budget(size, context.store.reactions.spent(subject.profile.name, now=context.now()))
+
+
+def within_budget(context: Context, subject: Subject) -> tuple[int, int]:
+    """Return number and bytes of the files of the plan that the day's budget lets through."""
+    found, budget = outline(context, subject), budget_of(context, subject)
+    if budget is None:
+        return found.files, found.size
+    needs = (
+        Need(file.listed_size or 0, place=file.place, replaces=file.replaces)
+        for file in context.store.reservations.plan(found.due)
+    )
+    admission = space.admit(needs, room=None, quota=None, at_once=1, budget=budget)
+    return admission.files, admission.new
+
+
 class Weighing:
     """A plan against what there is room for."""
 
@@ -103,6 +130,9 @@ class Weighing:
         self._used = 0
         if self._quota is not None:
             self._used = context.store.reservations.used(subject.profile.name)
+        self.budget = budget_of(context, subject)
+        self.keeps_aside = subject.profile.parameters.keep_replaced > 0
+        """Older revisions stay on the disk when they are replaced."""
 
     @property
     def quota_left(self) -> int | None:
@@ -127,11 +157,13 @@ class Weighing:
         """Return why a file waits."""
         if limit is Limit.SPACE:
             return space.waits_for_space(self.subject.root.path)
+        if limit is Limit.BUDGET:
+            return space.waits_for_budget(size_text(self.budget.size if self.budget else 0))
         return space.waits_for_quota(size_text(self._quota or 0))
 
     def refusal(self, admission: Admission, room: Room) -> StorageError | None:
-        """Return why not all of the plan may go, None where all of it may."""
-        if admission.limit is None:
+        """Return what is lacking for all of the plan to go; None where nothing is, but time perhaps."""
+        if admission.limit is None or not admission.limit.is_lack:
             return None
         waiting = f"{files_text(admission.waiting)}, {size_text(admission.waiting_bytes)}"
         following = f", the next file takes {size_text(admission.next)}" if admission.next else ""
@@ -158,7 +190,13 @@ class Weighing:
             quota=self.quota_left,
             at_once=self.context.mast.connections,
             block=self.disk.block,
+            budget=self.budget,
         )
+
+    def first_update(self) -> tuple[int, int]:
+        """Return where in the plan the replacements of older revisions begin; without any, its end."""
+        plan = self.context.store.reservations.plan(self.found.due)
+        return next((file.place for file in plan if file.replaces), _END)
 
     def _with_partials(self, plan: Iterable[Planned]) -> Iterator[Need]:
         for some in chunks(plan):
@@ -168,7 +206,14 @@ class Weighing:
                 yield self._need(file, there[part].size if part in there else 0)
 
     def _need(self, file: Planned, there: int) -> Need:
-        return Need(self.listed_or_usual(file.listed_size), file.copy_size, there, file.place)
+        return Need(
+            self.listed_or_usual(file.listed_size),
+            file.copy_size,
+            there,
+            place=file.place,
+            replaces=file.replaces,
+            aside=file.replaces and self.keeps_aside,
+        )
 
 
 def _amount(lacking: int) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from jwstwatch.core.parameter_addresses import Bucket, LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import UNSET, Kind, ValueNotAllowedError
 from jwstwatch.core.parameter_priority import PriorityWord
+from jwstwatch.core.parameter_reactions import ReactionChoice
 from jwstwatch.core.parameter_scalars import Choice, File
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
 from jwstwatch.core.parameter_sizes import Rate, Size
@@ -27,6 +28,7 @@ KINDS: list[Kind[Any]] = [
     MinuteOfDay(),
     Size(),
     PriorityWord(),
+    ReactionChoice(),
     Rate(),
     Rates(),
     File(),

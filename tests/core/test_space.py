@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jwstwatch.core.space import (
     BETWEEN,
+    Budget,
     Limit,
     Need,
     admit,
@@ -14,6 +17,7 @@ from jwstwatch.core.space import (
     no_longer_waiting,
     on_disk,
     waiting_for,
+    waits_for_budget,
     waits_for_quota,
     waits_for_space,
 )
@@ -106,6 +110,13 @@ def test_a_replacement_needs_room_for_both_copies_and_then_only_for_one() -> Non
     assert admit(plan, room=None, quota=499, at_once=3).files == 49
 
 
+def test_an_old_copy_that_is_kept_aside_goes_on_taking_room_but_none_of_the_quota() -> None:
+    plan = [Need(100, old=90, aside=True)] * 5
+    assert admit(plan, room=500, quota=50, at_once=3).files == 5
+    assert admit(plan, room=499, quota=50, at_once=3).files == 4
+    assert admit(plan, room=500, quota=49, at_once=3).limit is Limit.QUOTA
+
+
 def test_the_place_where_the_rest_begins_is_told() -> None:
     plan = [Need(10, place=(0, 7)), Need(10, place=(1, 3)), Need(1, place=(1, 4))]
     assert admit(plan, room=15, quota=None, at_once=1).first == (1, 3)
@@ -137,7 +148,13 @@ def test_a_gigabyte_or_a_hundredth_is_kept_free_where_nobody_says_otherwise() ->
 
 
 reasons = st.none() | st.sampled_from(["new", "missing on disk", "400 of 1000 bytes on disk; odd", "a; b"])
-whys = st.sampled_from([waits_for_space("/data/a; b"), waits_for_space("/d"), waits_for_quota("2.00 TB")])
+WHYS = {
+    waits_for_space("/data/a; b"): Limit.SPACE,
+    waits_for_space("/d"): Limit.SPACE,
+    waits_for_quota("2.00 TB"): Limit.QUOTA,
+    waits_for_budget("20.0 GB"): Limit.BUDGET,
+}
+whys = st.sampled_from(list(WHYS))
 
 
 @given(reasons, whys)
@@ -145,5 +162,51 @@ def test_a_reason_keeps_what_it_said_before_and_says_why_the_file_waits(reason: 
     waits = f"{reason}{BETWEEN}{why}" if reason else why
     assert no_longer_waiting(waits) == reason
     assert no_longer_waiting(reason) == reason
-    assert waiting_for(waits) is (Limit.SPACE if "space" in why else Limit.QUOTA)
+    assert waiting_for(waits) is WHYS[why]
     assert waiting_for(reason) is None
+
+
+updates = st.builds(
+    Need,
+    sizes,
+    st.one_of(st.just(0), sizes),
+    place=st.none(),
+    replaces=st.booleans(),
+)
+
+
+@given(
+    st.lists(updates, max_size=30),
+    st.builds(Budget, st.integers(1, 3000), st.integers(0, 4000)),
+    st.none() | rooms,
+    st.none() | rooms,
+)
+def test_replacements_never_take_more_than_the_budget_but_for_one_that_goes_alone(
+    plan: list[Need], budget: Budget, room: int | None, quota: int | None
+) -> None:
+    plan.sort(key=lambda need: need.replaces)
+    admission = admit(plan, room=room, quota=quota, at_once=3, budget=budget)
+    replaced = [need.new for need in plan[: admission.files] if need.replaces and need.new]
+    if replaced:
+        alone = not budget.spent and len(replaced) == 1
+        assert alone or budget.spent + sum(replaced) <= budget.size
+    without = admit(plan, room=room, quota=quota, at_once=3)
+    new = sum(not need.replaces for need in plan)
+    assert min(admission.files, new) == min(without.files, new), "new files are never held back by it"
+    if admission.limit is Limit.BUDGET:
+        following = plan[admission.files]
+        assert following.replaces
+        assert budget.spent + sum(replaced) + following.new > budget.size
+        assert (admission.lacking, admission.waiting) == (0, len(plan) - admission.files)
+    else:
+        assert admission == without
+
+
+def test_a_replacement_larger_than_a_day_s_budget_goes_alone_on_a_day_that_spent_nothing() -> None:
+    plan = [Need(500, replaces=True), Need(10, replaces=True)]
+    limits: dict[str, Any] = {"room": None, "quota": None, "at_once": 1}
+    assert admit(plan, budget=Budget(100), **limits).files == 1
+    assert admit(plan, budget=Budget(100, spent=1), **limits).files == 0
+    assert admit(plan[1:], budget=Budget(100, spent=90), **limits).files == 1
+    assert admit(plan[1:], budget=Budget(100, spent=91), **limits).limit is Limit.BUDGET
+    assert admit([Need(500, old=400)], budget=Budget(100, spent=100), **limits).files == 1, "a repair"
