@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,14 @@ class Walked:
         return self.path.rpartition("/")[2]
 
 
-def walk(root: Path, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
+def walk(
+    root: Path, *, unreadable: Callable[[str], None], hidden: bool = False, enter: Collection[str] = ()
+) -> Iterator[Walked]:
     """Yield everything below `root` that is no folder and whose name does not begin with a dot.
 
     Each folder is visited once, however many links lead to it, and by its own path where it lies below
-    `root`; folders that begin with a dot are left out. `unreadable` hears of folders that cannot be listed.
+    `root`; folders that begin with a dot are left out, but for the names in `enter`. With `hidden` files that
+    begin with one are found too. `unreadable` hears of folders that cannot be listed.
     """
     with translate_storage_errors(root):
         seen = {_identity(root.stat())}
@@ -45,15 +48,13 @@ def walk(root: Path, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
         folder = folders.popleft() if folders else _follow(root, links.popleft(), seen)
         if folder is None:
             continue
-        try:
-            found = _list(root / folder)
-        except OSError as error:
-            shown = str(root / folder).encode(errors="replace").decode()
-            unreadable(f"{shown} cannot be read: {error.strerror}")
-            continue
-        for name, status in found:
+        for name, status in _try_to_list(root / folder, unreadable, hidden=hidden or bool(enter)):
             path = f"{folder}/{name}" if folder else name
-            if stat.S_ISDIR(status.st_mode):
+            is_folder = stat.S_ISDIR(status.st_mode)
+            meant = name in enter if is_folder else hidden and stat.S_ISREG(status.st_mode)
+            if name.startswith(".") and not meant:
+                continue
+            if is_folder:
                 if _identity(status) not in seen:
                     seen.add(_identity(status))
                     folders.append(path)
@@ -63,16 +64,42 @@ def walk(root: Path, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
                 yield Walked(path=path, kind=_kind(status.st_mode), size=status.st_size)
 
 
-def _list(folder: Path) -> list[tuple[str, os.stat_result]]:
+def in_folder(root: Path, folder: str, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
+    """Yield what stands in one folder below `root` and is no folder, hidden or not; none where it is away."""
+    place = root / folder if folder else root
+    if not place.is_dir():
+        return
+    for name, status in _try_to_list(place, unreadable, hidden=True):
+        path = f"{folder}/{name}" if folder else name
+        if name.startswith(".") and not stat.S_ISREG(status.st_mode):
+            continue
+        if stat.S_ISDIR(status.st_mode) or (stat.S_ISLNK(status.st_mode) and (root / path).is_dir()):
+            continue
+        yield Walked(path=path, kind=_kind(status.st_mode), size=status.st_size)
+
+
+def _try_to_list(
+    folder: Path, unreadable: Callable[[str], None], *, hidden: bool
+) -> list[tuple[str, os.stat_result]]:
+    try:
+        return _list(folder, hidden=hidden)
+    except OSError as error:
+        shown = str(folder).encode(errors="replace").decode()
+        unreadable(f"{shown} cannot be read: {error.strerror}")
+        return []
+
+
+def _list(folder: Path, *, hidden: bool = False) -> list[tuple[str, os.stat_result]]:
     """Return names with what `lstat` says of them, in order; what vanishes meanwhile is left out."""
     found = []
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
-            if not entry.name.startswith("."):
-                try:
-                    found.append((entry.name, entry.stat(follow_symlinks=False)))
-                except FileNotFoundError:
-                    continue
+            if entry.name.startswith(".") and not hidden:
+                continue
+            try:
+                found.append((entry.name, entry.stat(follow_symlinks=False)))
+            except FileNotFoundError:
+                continue
     return found
 
 
