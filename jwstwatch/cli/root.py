@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, session
+from jwstwatch.cli.choices import counted
 from jwstwatch.cli.common import add_common_options
-from jwstwatch.errors import ExitCode, UsageError
+from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
+    from jwstwatch.config import Settings
     from jwstwatch.store.roots import RootRecord
     from jwstwatch.store.store import Store
+    from jwstwatch.sync.rehousing import Accepted, Rehoused
 
 EXAMPLE = "jwstwatch root move /old/jwst /new/jwst"
 
@@ -22,16 +26,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare `list`, `move OLD NEW` and `accept PATH`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|move|accept")
     listing = actions.add_parser("list", help="show every output folder the state knows")
-    listing.add_argument("--json", action="store_true", help="print JSON")
     move = actions.add_parser("move", help="tell that a folder was moved or is mounted elsewhere")
-    move.add_argument("old", type=Path, metavar="OLD")
-    move.add_argument("new", type=Path, metavar="NEW")
+    move.add_argument("old", type=_folder, metavar="OLD")
+    move.add_argument("new", type=_folder, metavar="NEW")
     accept = actions.add_parser(
         "accept", help="take a folder as it is now: what is missing in it is fetched again"
     )
-    accept.add_argument("path", type=Path, metavar="PATH")
+    accept.add_argument("path", type=_folder, metavar="PATH")
     for action in (listing, move, accept):
+        action.add_argument("--json", action="store_true", help="print JSON")
         add_common_options(action)
+
+
+def _folder(text: str) -> Path:
+    """Return the absolute path that was typed; links in it stay what they are."""
+    try:
+        home = Path(text).expanduser()
+    except RuntimeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return Path(os.path.abspath(home))  # noqa: PTH100
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -41,10 +54,20 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.action == "list":
             _list(store, as_json=arguments.json)
         elif arguments.action == "move":
-            _move(store, arguments.old.absolute(), arguments.new.absolute())
+            _move(arguments, settings, store)
         else:
-            _accept(store, arguments.path.absolute())
+            _accept(arguments, settings, store)
     return ExitCode.DONE
+
+
+def _profiles_in(settings: Settings, folder: Path) -> list[str]:
+    """Return the profiles whose output folder it is."""
+    from jwstwatch.sync.rules import root_of
+
+    return [name for name, profile in settings.profiles.items() if root_of(profile.parameters) == folder]
+
+
+# -- list
 
 
 def _list(store: Store, *, as_json: bool) -> None:
@@ -62,53 +85,97 @@ def _list(store: Store, *, as_json: bool) -> None:
     print(output.table(["root", "mounted", "files"], rows) if rows else "no output folder has been used yet")
 
 
-def _find(store: Store, path: Path) -> RootRecord:
-    known = store.roots.get(path)
-    if known is None:
-        paths = ", ".join(str(root.path) for root in store.roots.all()) or "none"
-        raise UsageError(f"the state knows no output folder {path}", hint=f"It knows: {paths}.")
-    return known
+# -- move
 
 
-def _move(store: Store, old: Path, new: Path) -> None:
-    from jwstwatch.disk import markers
+def _move(arguments: argparse.Namespace, settings: Settings, store: Store) -> None:
+    from jwstwatch.sync import rehousing
 
-    root = _find(store, old)
-    if store.roots.get(new) is not None:
-        raise UsageError(
-            f"{new} is an output folder of its own already", hint="`jwstwatch root list` shows them."
+    root = rehousing.find(store, arguments.old)
+    before = _profiles_in(settings, root.path)
+    concerned = [*before, *_profiles_in(settings, arguments.new)]
+    done = rehousing.move(store, root, arguments.new, profiles=concerned, now=datetime.now(UTC))
+    if arguments.json:
+        output.print_json(
+            {
+                "moved": {"from": str(root.path), "to": str(done.new), "files": root.files},
+                "inside": [{"from": str(old), "to": str(new)} for old, new in done.inside],
+                "missing": done.missing,
+                "to_configure": before,
+            }
         )
-    if markers.read(new) != root.uuid:
-        raise UsageError(
-            f"{new} does not hold the marker of {old}",
-            hint=f"Move or mount the folder with its {markers.MARKER}, then tell it again.",
+        return
+    _print_move(done, before)
+
+
+def _print_move(done: Rehoused, before: list[str]) -> None:
+    root = done.root
+    print(f"{root.path} is {done.new} now, with {counted(root.files, 'file')}.")
+    for old, new in done.inside:
+        print(f"{old}, which lay in it, is {new} now.")
+    if before:
+        print(
+            f"Change outrootdir in the configuration too: {', '.join(before)} still "
+            f"{'has' if len(before) == 1 else 'have'} {root.path}."
         )
-    store.roots.move(root.id, new)
-    print(f"{old} is {new} now, with {root.files} files. Change outrootdir in the configuration too.")
-
-
-def _accept(store: Store, path: Path) -> None:
-    from jwstwatch.disk import markers
-
-    root = _find(store, path)
-    found = markers.read(path)
-    other = next((entry for entry in store.roots.all() if entry.uuid == found and entry.id != root.id), None)
-    if other is not None:
-        raise UsageError(
-            f"{path} holds the marker of {other.path}", hint="One folder cannot be two output folders."
+    if done.missing:
+        output.complain(
+            f"warning: {counted(done.missing, 'file')} of {root.files} did not come along; the next run "
+            "fetches what is missing",
+            hint="Where many are missing it stops first (exit code 7): is the folder there as a whole?",
         )
-    identity = markers.establish(path, expected=found or root.uuid, files=0)
-    if identity != root.uuid:
-        store.roots.set_identity(root.id, identity)
-    lost = store.roots.forget_missing(root.id, present=_present(store, root), now=datetime.now(UTC))
-    print(f"{path} is accepted as it is; {lost} missing files will be fetched again.")
+    if done.remains:
+        output.complain(
+            f"warning: {root.path} is there still, with the same marker: it was copied, not moved",
+            hint="jwstwatch does not look there any more. Remove it once the copy is complete.",
+        )
 
 
-def _present(store: Store, root: RootRecord) -> set[str]:
-    from jwstwatch.disk.looking import look
+# -- accept
 
-    return {
-        path
-        for copies in store.roots.copies(root.id)
-        for path in look(root.path, [copy.path for copy in copies])
-    }
+
+def _accept(arguments: argparse.Namespace, settings: Settings, store: Store) -> None:
+    from jwstwatch.sync import rehousing
+
+    root = rehousing.find(store, arguments.path)
+    concerned = _profiles_in(settings, root.path)
+    accepted = rehousing.accept(store, root, profiles=concerned, now=datetime.now(UTC))
+    if arguments.json:
+        output.print_json(
+            {
+                "accepted": str(root.path),
+                "made": accepted.made,
+                "files": accepted.files,
+                "missing": accepted.missing,
+                "other_size": accepted.other,
+                "bytes": accepted.size,
+                "lost": accepted.lost,
+                "other_time": accepted.unsure,
+            }
+        )
+        return
+    _print_accepted(root, accepted)
+
+
+def _print_accepted(root: RootRecord, accepted: Accepted) -> None:
+    there = accepted.files - accepted.missing - accepted.other - accepted.lost
+    how = "was made anew" if accepted.made else "is accepted as it is"
+    print(f"{root.path} {how}: {there} of {counted(accepted.files, 'known file')} there.")
+    if accepted.missing or accepted.other:
+        words = [counted(accepted.missing, "missing file")] if accepted.missing else []
+        words += [f"{counted(accepted.other, 'file')} of another size"] if accepted.other else []
+        print(
+            f"{' and '.join(words)} will be fetched again, as far as a profile wants them: "
+            f"{output.size(accepted.size)} in all."
+        )
+    if accepted.lost:
+        output.complain(
+            f"warning: {counted(accepted.lost, 'file')}, no more in the archive either, "
+            "lost: only a backup of the disk could bring them back"
+        )
+    if accepted.unsure:
+        output.complain(
+            f"warning: {counted(accepted.unsure, 'file')} there with the right size, but another time "
+            "than when verified",
+            hint="`jwstwatch verify --deep` compares the SHA-256 of all.",
+        )
