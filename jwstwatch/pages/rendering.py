@@ -9,8 +9,10 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from jwstwatch.core.amounts import files_text
+from jwstwatch.core.gap_words import summarise as summarise_gaps
+from jwstwatch.core.gaps import GapKind
 from jwstwatch.core.model import FileState
-from jwstwatch.core.site import PageFile, ProposalSummary, ProposalView, WaitingPlan
+from jwstwatch.core.site import PageFile, ProposalSummary, ProposalView, Reprocessing, WaitingPlan
 from jwstwatch.pages import formats
 from jwstwatch.pages.bundles import Bundle, arrange, is_on_disk
 from jwstwatch.pages.columns import fill_table
@@ -35,6 +37,26 @@ _STATES = (
 )
 """In the order in which a reader wants their numbers."""
 
+_MEANINGS = {
+    FileState.STALE: "newer revision in the archive",
+    FileState.GONE: "no longer in the archive",
+}
+"""What a state says where no reason is given."""
+
+_TINTS = {
+    GapKind.PLANNED: "planned",
+    GapKind.UNLISTED: "wanted",
+    GapKind.WANTED: "wanted",
+    GapKind.STALE: "stale",
+    GapKind.WITHHELD: "withheld",
+    GapKind.FAILED: "failed",
+    GapKind.DAMAGED: "failed",
+}
+"""How the style sheet calls the badge of a gap; the others look as what is gone."""
+
+_OPEN_LINES = 12
+"""Lines of gaps that are shown at once; more are there to be opened."""
+
 _THUMBNAIL_SIDE = 120
 _PREVIEWS = ("_i2d.jpg", "_s2d.jpg", "_x1d.png", "_x1d.jpg", "_s3d.jpg", "_thumb.jpg")
 
@@ -55,6 +77,7 @@ class Renderer:
             proposals=ordered,
             counts=_add_counts(ordered),
             bytes_present=sum(summary.bytes_present for summary in ordered),
+            missing=sum(summary.missing or 0 for summary in ordered),
             waiting=waiting,
         )
 
@@ -62,12 +85,16 @@ class Renderer:
         """Return the page of one proposal."""
         folder = formats.page_folder(view.summary.proposal)
         files = arrange(view)
+        gaps = summarise_gaps(view.gaps)
         return self._render(
             "proposal.html",
             up="../",
             folder=folder,
             summary=view.summary,
             waiting=view.waiting,
+            gaps=gaps,
+            missing=sum(line.count for line in gaps),
+            opened=len(gaps) <= _OPEN_LINES,
             observations=summarise(view, files.exposures),
             exposures=fill_table(files.exposures, view.settings, folder=folder),
             files=files,
@@ -118,6 +145,8 @@ def _make_environment(assets: Mapping[str, str]) -> Environment:
         link=formats.make_link,
         link_file=_link_file,
         describe=_describe,
+        mark=_mark,
+        tint=lambda kind: _TINTS.get(kind, "gone"),
         make_chips=_make_chips,
         preview=_find_preview,
         zip=zip,
@@ -130,17 +159,34 @@ def _add_counts(index: Sequence[ProposalSummary]) -> dict[FileState, int]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """The class that the style sheet has for a file, and the word to be read; empty for one that is well."""
+
+    style: str
+    word: str
+
+
+def _mark(file: PageFile) -> _Mark:
+    """Return what is to be seen of a file at a glance."""
+    if file.damage is not None:
+        return _Mark("failed", "damaged")
+    if file.state is not FileState.PRESENT:
+        return _Mark(file.state.value, file.state.value)
+    return _Mark(file.state.value, f"rev. {file.revision}" if file.revision > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
 class _Chip:
     label: str
     link: str | None
-    state: str
+    mark: _Mark
     note: str
 
 
 def _make_chips(bundle: Bundle, folder: str) -> list[_Chip]:
     """Return what a template shows of each file of a bundle; a file that is not on disk has no link."""
     return [
-        _Chip(label, _link_file(file, folder), file.state.value, _describe(file))
+        _Chip(label, _link_file(file, folder), _mark(file), _describe(file))
         for file, label in zip(bundle.files, bundle.labels, strict=True)
     ]
 
@@ -154,8 +200,23 @@ def _describe(file: PageFile) -> str:
     facts = [file.state.value, formats.format_bytes(file.size)]
     if file.revision > 1:
         facts.append(f"revision {file.revision}")
-    facts += [formats.format_time(file.changed_at), file.reason or ""]
+    facts += [formats.format_time(file.changed_at), file.reason or _MEANINGS.get(file.state, "")]
+    if file.damage is not None and file.damage != file.reason:
+        facts.append(f"damaged: {file.damage}")
+    if file.reprocessed is not None:
+        facts.append(_describe_reprocessing(file.reprocessed))
     return ", ".join(fact for fact in facts if fact)
+
+
+def _describe_reprocessing(change: Reprocessing) -> str:
+    """Say when a file was reprocessed, and with what; only what is stated, and what differs as a change."""
+    facts = [f"reprocessed {formats.format_time(change.at)}"]
+    for name, (former, present) in (("pipeline", change.pipeline), ("context", change.context)):
+        if former and present and former != present:
+            facts.append(f"{name} {former} \N{RIGHTWARDS ARROW} {present}")
+        elif present:
+            facts.append(f"{name} {present}")
+    return ", ".join(facts)
 
 
 def _find_preview(bundle: Bundle) -> PageFile | None:

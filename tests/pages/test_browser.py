@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from jwstwatch.core.gaps import Gap, GapKind
 from jwstwatch.pages.publishing import publish
 from tests.pages import examples
 
@@ -50,7 +51,12 @@ def root(tmp_path_factory) -> Path:
         examples.with_keywords(file, {"NGROUPS": 100, "FILTER": TITLE}) if "nrcblong" in file.name else file
         for file in files
     ]
-    site = examples.make_site(root, examples.with_summary(replace(ceers, files=tuple(files)), title=TITLE))
+    gaps = [
+        Gap(proposal=1345, obsnum=number, kind=GapKind.WITHHELD, what=TITLE, names=(TITLE,), reason=TITLE)
+        for number in range(1, 15)
+    ]
+    ceers = replace(ceers, files=tuple(files), gaps=tuple(gaps))
+    site = examples.make_site(root, examples.with_summary(ceers, title=TITLE, missing=14))
     publish(site)
     return root
 
@@ -256,3 +262,14 @@ def test_a_page_of_thousands_of_rows_still_sorts_and_filters(browser, tmp_path):
         tools.get_by_role("searchbox").fill("nrcb4")
         expect(tools.locator("output")).to_have_text("200 of 2001 shown", timeout=30_000)
         assert opened.complaints == []
+
+
+def test_many_gaps_are_folded_until_asked_for_and_can_be_sorted_then(opened):
+    assert opened.column("Obs.", "gaps") == []
+    opened.page.get_by_role("heading", name="What is missing").click()
+    assert opened.column("What", "gaps") == [f"1 file: {TITLE}"] * 14
+    assert opened.column("Obs.", "gaps")[0] == "1"
+    head = opened.head("Obs.", "gaps")
+    head.click()
+    head.click()
+    assert opened.column("Obs.", "gaps")[0] == "14"

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jwstwatch.core.site import PageSettings, ProposalView, SiteView
+from jwstwatch.core.gaps import Gap, GapKind
+from jwstwatch.core.site import PageSettings, ProposalView, Reprocessing, SiteView
 from jwstwatch.pages.publishing import publish
 from jwstwatch.pages.rendering import Renderer
 from tests.pages import examples
@@ -79,9 +80,16 @@ def make_hostile(text: str) -> ProposalView:
     )
     preview = examples.make_file(f"{KEY}_uncal.jpg", path=text, thumbnail=text, obs_id=text)
     other = replace(examples.make_file("jw01345001001_01_msa.fits"), name=text, path=text, filetype=text)
+    change = Reprocessing(at=examples.BEGIN, pipeline=(text, f"{text} "), context=(None, text))
     product = examples.make_file(
-        "jw01345-o001_t021_nircam_clear-f115w_i2d.jpg", path=text, thumbnail=text, reason=text
+        "jw01345-o001_t021_nircam_clear-f115w_i2d.jpg",
+        path=text,
+        thumbnail=text,
+        reason=text,
+        damage=text,
+        reprocessed=change,
     )
+    gap = Gap(proposal=1345, obsnum=1, kind=GapKind.FAILED, what=text, names=(text,), reason=text)
     observation = examples.make_observation(
         KEY, 1, target_name=text, instrument_name=text, filters=text, columns={"target_name": text}
     )
@@ -93,6 +101,7 @@ def make_hostile(text: str) -> ProposalView:
         sort_by=("FILTER", text),
     )
     view = examples.make_view([exposure, preview, other, product], [observation, odd], settings=columns)
+    view = replace(view, gaps=(gap,))
     return examples.with_summary(
         view, title=text, principal_investigator=text, instruments=(text,), thumbnail=text
     )
