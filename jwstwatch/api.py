@@ -31,7 +31,7 @@ log = logging.getLogger("jwstwatch")
 
 FILE_COLUMNS = (
     *("path", "name", "uri", "proposal", "obsnum", "filetype", "state", "reason"),
-    *("size", "sha256", "revision", "changed_at"),
+    *("size", "sha256", "revision", "declined", "superseded", "changed_at"),
 )
 """Columns of `local_files`, as `jwstwatch files --json` names them."""
 
@@ -93,11 +93,13 @@ def local_files(
     state: str | Iterable[str] | None = None,
     since: str | date | None = None,
     new_since: str | date | None = None,
+    superseded: bool = False,
     allow_network_state: bool = False,
 ) -> Table:
     """Return the local inventory: what the state knows of every file, by path.
 
-    Each argument narrows it, with the meaning of the option of `jwstwatch files`. `size` is in bytes, of the
+    Each argument narrows it, with the meaning of the option of `jwstwatch files`; `superseded` adds what
+    `--all` does: associations and pools that newer ones took the place of. `size` is in bytes, of the
     copy or else as listed; `changed_at` is ISO 8601 in UTC; missing values are masked. The archive is not
     asked, and nothing is changed. Raises `UsageError`, `ConfigurationError` and `StateError`.
     """
@@ -112,6 +114,7 @@ def local_files(
         filetypes=normalise_filetypes(_words(filetypes)),
         changed_since=_moment(since, "since"),
         arrived_since=_moment(new_since, "new_since"),
+        superseded=superseded,
     )
     settings = _load(config)
     if profile is not None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import output, session
+from jwstwatch.cli import output, revisions, session
 from jwstwatch.core.dates import iso
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from jwstwatch.store.histories import Revision
     from jwstwatch.store.reports import FileQuery, FileReport
 
 EXAMPLE = "jwstwatch files --propID 1410 --filetypes rate --format paths | xargs -d '\\n' ls -l"
@@ -51,6 +52,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--format", choices=_FORMATS, default="table", help="form of the answer (default table)"
     )
     parser.add_argument("--json", action="store_true", help="the same as --format json")
+    parser.add_argument(
+        "--history",
+        action="store_true",
+        help="tell the revisions of each file: what the archive stated",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also associations and pools that newer ones took the place of"
+    )
 
 
 def run(arguments: argparse.Namespace) -> ExitCode:
@@ -58,13 +67,20 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     settings = session.load_settings(arguments)
     form = "json" if arguments.json else arguments.format
     arguments.json = form == "json"
+    if arguments.history and form == "paths":
+        raise UsageError("--history does not go with --format paths", hint="--json tells it to scripts.")
     asked = _query(arguments, form)
     if asked.profile is not None and not settings.legacy_path:
         settings.profile(asked.profile)
     with session.open_state(arguments, settings, upgrade=False) as store:
         found = store.reports.files(asked)
         if form == "json":
-            output.print_json({"files": [document(file) for file in found]})
+            files = list(found)
+            history = revisions.by_file(store, files) if arguments.history else None
+            output.print_json({"files": [_with_history(file, history) for file in files]})
+        elif arguments.history and form == "table":
+            files = list(found)
+            print(revisions.text(files, revisions.by_file(store, files)))
         elif form == "paths":
             sys.stdout.writelines(f"{file.path}\n" for file in found)
         else:
@@ -93,6 +109,7 @@ def _query(arguments: argparse.Namespace, form: str) -> FileQuery:
         filetypes=normalise_filetypes(arguments.filetypes or ()),
         changed_since=_time(arguments.since, "--since"),
         arrived_since=_time(arguments.new_since, "--new-since"),
+        superseded=arguments.all,
     )
 
 
@@ -108,6 +125,12 @@ def _time(text: str | None, option: str) -> datetime | None:
 def document(file: FileReport) -> dict[str, object]:
     """Return a file as the JSON contract has it."""
     return {**file.facts(), "changed_at": iso(file.changed_at)}
+
+
+def _with_history(file: FileReport, history: Mapping[int, Sequence[Revision]] | None) -> dict[str, object]:
+    if history is None:
+        return document(file)
+    return {**document(file), "history": [revisions.document(each) for each in history[file.file_id]]}
 
 
 def _print_table(found: Iterable[FileReport]) -> None:

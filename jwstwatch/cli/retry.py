@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from jwstwatch.cli import choices, output, session
 from jwstwatch.cli.choices import counted
-from jwstwatch.errors import ExitCode
+from jwstwatch.errors import ExitCode, StateError
 
 if TYPE_CHECKING:
     from jwstwatch.config import Settings
+    from jwstwatch.store.retries import Untried
 
 EXAMPLE = "jwstwatch retry --profile ers-1345"
 
@@ -36,13 +37,27 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         settings.profile(arguments.profile)
     names = choices.meant(arguments.names)
     profiles = [arguments.profile] if arguments.profile else []
+    untried = _pointless(arguments, settings, names, profiles)
     request = {"ask": "retry", "names": names, "profiles": profiles, "follow": False}
     with talk(settings.state_url, os.environ, request) as conversation:
         if conversation is not None:
             accepted = [entry["profile"] for entry in conversation.first.get("accepted", [])]
-            return _tell(arguments, conversation.first["retried"], accepted, by_daemon=True)
+            return _tell(arguments, conversation.first["retried"], accepted, untried, by_daemon=True)
     count, concerned = _mark(arguments, settings, names, profiles)
-    return _tell(arguments, count, concerned, by_daemon=False)
+    return _tell(arguments, count, concerned, untried, by_daemon=False)
+
+
+def _pointless(
+    arguments: argparse.Namespace, settings: Settings, names: Sequence[str], profiles: Sequence[str]
+) -> list[Untried]:
+    """Return the named files that there is nothing to try again for; none where nobody may look."""
+    if not names:
+        return []
+    try:
+        with session.open_state(arguments, settings, upgrade=False) as store:
+            return store.retries.pointless(names, profiles=profiles)
+    except StateError:
+        return []  # the daemon, or the change itself, says what is to be said
 
 
 def _mark(
@@ -53,12 +68,24 @@ def _mark(
     return count, [name for name in concerned if name in settings.profiles]
 
 
-def _tell(arguments: argparse.Namespace, count: int, profiles: Sequence[str], *, by_daemon: bool) -> ExitCode:
+def _tell(
+    arguments: argparse.Namespace,
+    count: int,
+    profiles: Sequence[str],
+    untried: Sequence[Untried],
+    *,
+    by_daemon: bool,
+) -> ExitCode:
     if arguments.json:
-        output.print_json({"retried": count, "profiles": list(profiles), "daemon": by_daemon})
+        left = [choices.document(each.file) | {"reason": each.why} for each in untried]
+        document = {"retried": count, "profiles": list(profiles), "daemon": by_daemon, "left": left}
+        output.print_json(document)
         return ExitCode.DONE
+    for each in untried:
+        print(f"{each.file.full}: {each.why}.")
     if not count:
-        print("none of them has failed" if arguments.names else "no file has failed")
+        if not untried:
+            print("none of them has failed" if arguments.names else "no file has failed")
         return ExitCode.DONE
     whose = f" of {', '.join(profiles)}" if profiles else ""
     print(f"{counted(count, 'failed file')}{whose} to be tried again.")

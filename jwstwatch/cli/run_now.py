@@ -37,6 +37,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--yes", action="store_true", help="carry out a plan that is larger than the profile's max_plan"
     )
     parser.add_argument(
+        "--accept-gone",
+        action="store_true",
+        help="believe the archive where it lists so much no longer that it looks like a fault",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="show what would be fetched; nothing is written anywhere"
     )
     parser.add_argument(
@@ -61,6 +66,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         "full": arguments.full,
         "force": arguments.force,
         "yes": arguments.yes,
+        "accept_gone": arguments.accept_gone,
         "follow": not arguments.no_wait,
     }
     with talk(settings.state_url, os.environ, request) as conversation:
@@ -177,7 +183,12 @@ def _run(profile: Profile, context: Context, arguments: argparse.Namespace) -> R
     from jwstwatch.sync.context import Options
     from jwstwatch.sync.documents import busy_document, run_document
 
-    options = Options(full=arguments.full, force=arguments.force, yes=arguments.yes)
+    options = Options(
+        full=arguments.full,
+        force=arguments.force,
+        yes=arguments.yes,
+        accept_gone=arguments.accept_gone,
+    )
     try:
         result = story.run(profile, context=context, trigger=Trigger.MANUAL, options=options)
     except JwstwatchError as error:

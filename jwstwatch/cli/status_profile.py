@@ -62,6 +62,20 @@ _TOLD = ("outrootdir", "outsubdir", "every", "cron", "timezone", "enabled")
 """Settings that other lines tell."""
 
 
+_LIMITS = {
+    "space": "space on its disk",
+    "quota": "its quota",
+    "reprocess_budget": "its reprocess budget of the coming days",
+}
+"""What files wait for, in words."""
+
+
+def _when(waiting: Document | None) -> str:
+    if not waiting:
+        return "at the next run"
+    return "a part of it a day" if waiting["for"] == "reprocess_budget" else "as far as there is room"
+
+
 def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or "-"
@@ -73,12 +87,12 @@ def _plan(profile: Document, *, now: datetime, look: Look) -> list[str]:
     lines: list[str] = []
     waiting = profile.get("waiting")
     if plan.get("files"):
-        when = "" if approval else ", as far as there is room" if waiting else ", at the next run"
+        when = "" if approval else f", {_when(waiting)}"
         text = f"{count(plan['files'], 'file')}, {output.size(plan['bytes'])} as listed{when}"
         lines = entry("to fetch", text, look=look)
     if waiting and waiting["files"]:
-        limit = "space on its disk" if waiting["for"] == "space" else "its quota"
-        text = f"{count(waiting['files'], 'file')}, {output.size(waiting['bytes'])} as listed, for {limit}"
+        text = f"{count(waiting['files'], 'file')}, {output.size(waiting['bytes'])} as listed"
+        text += f", for {_LIMITS.get(waiting['for'], waiting['for'])}"
         lines += entry("waiting", text, look=look, style="yellow")
     if approval:
         since = moment(approval.get("since"))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import output, session
+from jwstwatch.cli import output, revisions, session, why_text
 from jwstwatch.core import naming
 from jwstwatch.core.dates import iso
 from jwstwatch.errors import ExitCode, JwstwatchError
@@ -45,7 +44,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     if arguments.json:
         output.print_json({"products": [_document(*pair) for pair in zip(reports, verdicts, strict=True)]})
     else:
-        print("\n\n".join(_text(*pair, when) for pair in zip(reports, verdicts, strict=True)))
+        print("\n\n".join(why_text.text(*pair, when) for pair in zip(reports, verdicts, strict=True)))
     return ExitCode.DONE
 
 
@@ -104,89 +103,6 @@ def _next_checks(settings: Settings, store: Store) -> dict[str, str]:
     return found
 
 
-def _text(report: ProductReport, verdicts: dict[str, Verdict], when: dict[str, str]) -> str:
-    parsed = naming.parse(report.name)
-    lines = [output.emphasised(report.name)]
-    lines += _section("name", _facts_of_name(parsed))
-    lines += _section(
-        "archive",
-        [
-            report.uri,
-            f"revision {report.revision}; first listed {iso(report.first_seen_at)}, "
-            f"changed {iso(report.changed_at)}",
-            f"listed size {output.size(report.size)}" if report.size is not None else "no size listed",
-            *[f"{name} {value}" for name, value in sorted(report.facts.items())],
-            *_row_lines(report),
-        ],
-    )
-    lines += _section(
-        "rules",
-        [
-            f"{name}: {'kept' if verdict.kept else 'skipped'}. {verdict.reason} ({when[name]})"
-            for name, verdict in verdicts.items()
-        ],
-    )
-    lines += _section("files", [line for file in report.files for line in _file_lines(file)])
-    lines += _section(
-        "history",
-        [
-            f"{iso(event.at)}  {event.kind}" + (f": {event.detail}" if event.detail else "")
-            for event in report.events
-        ],
-    )
-    return "\n".join(lines)
-
-
-def _section(title: str, lines: Sequence[str]) -> list[str]:
-    if not lines:
-        return [f"{title:8}  nothing"]
-    return [f"{title if number == 0 else '':8}  {line}" for number, line in enumerate(lines)]
-
-
-def _facts_of_name(parsed: naming.ProductName) -> list[str]:
-    facts = [
-        ("form", parsed.form.value),
-        ("proposal", parsed.proposal),
-        ("observation", parsed.obsnum),
-        ("visit", parsed.visit),
-        ("detector", parsed.detector),
-        ("candidate", parsed.candidate),
-        ("suffix", parsed.suffix),
-    ]
-    return [", ".join(f"{label} {value}" for label, value in facts if value is not None)]
-
-
-def _row_lines(report: ProductReport, most: int = 5) -> list[str]:
-    lines = []
-    for row in report.rows[:most]:
-        facts = [f"obsID {row.obsid}", f"parent {row.parent_obsid}", row.obs_id]
-        facts += [f"level {row.calib_level}"] if row.calib_level is not None else []
-        facts += [f"pipeline {row.prvversion}"] if row.prvversion else []
-        facts += [row.data_rights] if row.data_rights else []
-        lines.append("listed as " + ", ".join(facts))
-    if len(report.rows) > most:
-        lines.append(f"and {len(report.rows) - most} more rows")
-    return lines
-
-
-def _file_lines(file: FileReport) -> list[str]:
-    state = f"{file.state.value}" + (f" ({file.reason})" if file.reason else "")
-    lines = [str(file.path), f"  {state}, since {iso(file.changed_at)}"]
-    if file.declined:
-        lines.append("  given up on purpose, neither fetched nor watched: `jwstwatch undrop` wants it again")
-    if file.profiles:
-        lines.append(f"  wanted by {', '.join(file.profiles)}")
-    if file.sha256:
-        lines.append(f"  revision {file.revision}, {file.size} bytes, SHA-256 {file.sha256}")
-    if file.note:
-        lines.append(f"  {file.note}")
-    if file.last_error:
-        lines.append(f"  last error after {file.attempts} attempts: {file.last_error}")
-    if file.next_attempt_at:
-        lines.append(f"  next attempt not before {iso(file.next_attempt_at)}")
-    return lines
-
-
 def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, object]:
     return {
         "name": report.name,
@@ -195,29 +111,37 @@ def _document(report: ProductReport, verdicts: dict[str, Verdict]) -> dict[str, 
         "facts": dict(report.facts),
         "first_seen_at": iso(report.first_seen_at),
         "changed_at": iso(report.changed_at),
+        "superseded_by": report.superseded_by,
+        "missing_since": iso(report.missing_since),
+        "revisions": [revisions.document(each) for each in report.revisions],
         "rules": {
             name: {"kept": verdict.kept, "rule": verdict.rule, "reason": verdict.reason}
             for name, verdict in verdicts.items()
         },
-        "files": [
-            {
-                "path": str(file.path),
-                "state": file.state.value,
-                "reason": file.reason,
-                "declined": file.declined,
-                "size": file.size,
-                "sha256": file.sha256,
-                "revision": file.revision,
-                "changed_at": iso(file.changed_at),
-                "attempts": file.attempts,
-                "last_error": file.last_error,
-                "next_attempt_at": iso(file.next_attempt_at),
-                "profiles": list(file.profiles),
-            }
-            for file in report.files
-        ],
+        "files": [_file_document(file) for file in report.files],
         "history": [
             {"at": iso(event.at), "kind": event.kind, "detail": event.detail, "path": event.path}
             for event in report.events
         ],
+    }
+
+
+def _file_document(file: FileReport) -> dict[str, object]:
+    return {
+        "path": str(file.path),
+        "state": file.state.value,
+        "reason": file.reason,
+        "declined": file.declined,
+        "size": file.size,
+        "sha256": file.sha256,
+        "revision": file.revision,
+        "changed_at": iso(file.changed_at),
+        "attempts": file.attempts,
+        "last_error": file.last_error,
+        "next_attempt_at": iso(file.next_attempt_at),
+        "profiles": list(file.profiles),
+        "keeping": list(file.keeping),
+        "superseded": file.superseded,
+        "damage": file.damage,
+        "checked_at": iso(file.checked_at),
     }

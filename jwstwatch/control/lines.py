@@ -3,11 +3,13 @@
 A client sends one request: `{"ask": ..., "state": identity, ...}`. The answer is one or more lines, and the
 end of the stream. A refusal is `{"error": {"kind", "message", "hint"}, "exit_code": n}`.
 
-ask       | besides                              | answer
-status    | profile (or none)                    | `{"status": document}`
-run-now   | profiles, full, force, yes, follow   | `{"accepted": [{"profile", "ticket", "joined"}]}`, events
-retry     | names, profiles, follow              | `{"retried": n}`, then as run-now
-progress  |                                      | events of every run, until the client leaves
+ask       | besides                                           | answer
+status    | profile (or none)                                 | `{"status": document}`
+run-now   | profiles, full, force, yes, accept_gone, follow   | `{"accepted": [TICKET]}`, events
+retry     | names, profiles, follow                           | `{"retried": n}`, then as run-now
+progress  |                                                   | events of every run, until the client leaves
+
+A TICKET is `{"profile", "ticket", "joined"}`.
 
 An event is `{"event": name, "profile": ..., "ticket": n, ...}` with what a run's reporter is told (`step`,
 `listed`, `checked`, `planned`, `started`, `advanced`, `finished`, `failed`, `warned`), and at last `ended`

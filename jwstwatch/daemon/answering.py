@@ -11,7 +11,7 @@ from jwstwatch.control.client import OTHER_STATE, UNKNOWN_PROFILE
 from jwstwatch.core.model import Trigger
 from jwstwatch.daemon.hub import Follower
 from jwstwatch.errors import ExitCode, JwstwatchError, UsageError
-from jwstwatch.sync.context import Options
+from jwstwatch.sync.context import WISHES, Options
 
 if TYPE_CHECKING:
     from jwstwatch.config import Settings
@@ -129,8 +129,8 @@ class Answering:
         anew: bool = False,
     ) -> None:
         """Ask for the runs, say so, and pass on what they tell until each has ended."""
-        full, force, yes = (request.get(name) is True for name in ("full", "force", "yes"))
-        options = Options(full=full, force=force, yes=yes)
+        wishes: dict[str, Any] = {name: request.get(name) is True for name in WISHES}
+        options = Options(**wishes)
         follower = Follower() if request.get("follow") is True else None
         tickets: list[Ticket] = []
         accepted = []
@@ -202,5 +202,5 @@ def _texts(request: Message, name: str) -> list[str]:
 
 def _shown(request: Message) -> str:
     words = [str(request.get("ask")), *_texts(request, "profiles")]
-    words += [f"--{name}" for name in ("full", "force", "yes") if request.get(name) is True]
+    words += [f"--{name.replace('_', '-')}" for name in WISHES if request.get(name) is True]
     return " ".join(word if word.isprintable() else repr(word) for word in words)

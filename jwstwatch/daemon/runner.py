@@ -15,7 +15,7 @@ from jwstwatch.core.live import Running
 from jwstwatch.core.model import Trigger
 from jwstwatch.daemon.hub import Follower, Hub
 from jwstwatch.errors import BusyError
-from jwstwatch.sync.context import Options
+from jwstwatch.sync.context import WISHES, Options
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +222,5 @@ class Runner:
 
 def _united(one: Options, other: Options) -> Options:
     """Return options that do what both ask for."""
-    wishes: dict[str, Any] = {
-        name: getattr(one, name) or getattr(other, name) for name in ("full", "force", "yes")
-    }
+    wishes: dict[str, Any] = {name: getattr(one, name) or getattr(other, name) for name in WISHES}
     return replace(one, **wishes)

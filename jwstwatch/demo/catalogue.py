@@ -12,6 +12,9 @@ from jwstwatch.demo.keywords import keyword_row, keyword_service
 from jwstwatch.demo.model import URI_PREFIX, ArchivedObservation, ArchivedProduct
 from jwstwatch.demo.rows import Row, observation_row, product_row
 
+_MADE_FOR_CHECKSUMS = 64 << 20
+"""Bytes of plain content that are made in order to state checksums."""
+
 
 class Catalogue:
     """Observations and products of an archive; every method may be called from any thread.
@@ -34,6 +37,9 @@ class Catalogue:
         self._products: dict[str, ArchivedProduct] = {}
         self._held: dict[str, list[str]] = {}
         self._contents = ContentCache(seed=seed)
+        self._keywords_lag = False
+        self._keywords_of: dict[str, ArchivedProduct] = {}
+        """Former contents that the keyword services still speak of."""
         self._observation_rows: list[Row] | None = None
         for observation in observations:
             self._put_observation(observation)
@@ -126,18 +132,30 @@ class Catalogue:
     def keyword_rows(self, service: str, accepts: Callable[[Row], bool]) -> list[Row]:
         """Return the accepted rows of one `Mast.Jwst.Filtered.*` service: one per FITS file.
 
-        `accepts` sees a row without size and checksum, which are costly to know.
+        `accepts` sees a row without size and checksum, which are costly to know. Of large archives of plain
+        products only the first ones' checksums are stated.
         """
         rows = []
+        to_make = _MADE_FOR_CHECKSUMS
         with self._lock:
-            for product in self.products:
-                observation = self._observations[product.holders[0]]
-                if product.extension != "fits" or keyword_service(product, observation) != service.lower():
-                    continue
-                row = keyword_row(product, observation)
-                if accepts(row):
+            known = [
+                (self._keywords_of.get(product.uri, product), self._observations[product.holders[0]])
+                for product in self.products
+                if product.extension == "fits"
+            ]
+        for product, observation in known:
+            if keyword_service(product, observation) != service.lower():
+                continue
+            row = keyword_row(product, observation)
+            if not accepts(row):
+                continue
+            to_make -= product.plain_size or 0
+            if to_make < 0:
+                row["fileSize"] = product.plain_size
+            else:
+                with self._lock:
                     row["fileSize"], row["checksum"] = self._contents.size_and_md5(product, observation)
-                    rows.append(row)
+            rows.append(row)
         return rows
 
     # -- what changes
@@ -186,6 +204,8 @@ class Catalogue:
         """
         with self._lock:
             product = self.product(uri)
+            if self._keywords_lag:
+                self._keywords_of.setdefault(product.uri, product)
             plain = product.plain_size
             if plain is not None:
                 plain += grow * (2880 if product.extension == "fits" else 1)
@@ -201,9 +221,9 @@ class Catalogue:
             )
 
     def reprocess_observation(
-        self, obs_id: str, *, now: datetime, version: str = "1.21.0"
+        self, obs_id: str, *, now: datetime, version: str = "1.21.0", grow: int = 0
     ) -> tuple[str, ...]:
-        """Reprocess every file that is the observation's own; its associations get new names.
+        """Reprocess every file that is the observation's own (`grow` as above); associations get new names.
 
         Returns the URIs that were reprocessed under the same name.
         """
@@ -212,13 +232,23 @@ class Catalogue:
             self._put_observation(replace(self._observations[obs_id], version=version, processed=now))
             for product in list(self._listed(obs_id)):
                 if product.name.startswith(obs_id + "_"):
-                    changed.append(self.reprocess(product.uri, now=now, version=version).uri)
+                    changed.append(self.reprocess(product.uri, now=now, version=version, grow=grow).uri)
                 elif product.suffix == "asn":
                     first, _stamp, rest = product.name.split("_", 2)
                     self.withdraw(product.uri)
                     name = f"{first}_{now:%Y%m%dt%H%M%S}_{rest}"
                     self._put_product(replace(product, name=name, modified=now, version=version))
         return tuple(changed)
+
+    def lag_keywords(self, lag: bool) -> None:
+        """Let the keyword services speak of the contents of today, whatever is reprocessed from now on.
+
+        Without `lag` they catch up.
+        """
+        with self._lock:
+            self._keywords_lag = lag
+            if not lag:
+                self._keywords_of.clear()
 
     def withdraw(self, uri: str) -> None:
         """Take a product out of every listing; its download answers 404."""

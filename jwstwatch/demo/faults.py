@@ -41,6 +41,10 @@ class FaultKind(StrEnum):
     """206 from whatever revision there is now, although If-Range names another."""
     NO_VALIDATORS = "no validators"
     """Neither ETag nor Last-Modified."""
+    NEW_ETAG = "new etag"
+    """Another ETag at every answer, as of a server with many hosts."""
+    WEAK_ETAG = "weak etag"
+    """An ETag that is weak."""
     EXECUTING = "executing"
     """A query's answer is not ready: the same request has to come again."""
     ERROR = "error"
@@ -52,7 +56,14 @@ class FaultKind(StrEnum):
 
 
 _OF_DOWNLOADS = frozenset(
-    {FaultKind.REDIRECT, FaultKind.IGNORE_RANGE, FaultKind.IGNORE_IF_RANGE, FaultKind.NO_VALIDATORS}
+    {
+        FaultKind.REDIRECT,
+        FaultKind.IGNORE_RANGE,
+        FaultKind.IGNORE_IF_RANGE,
+        FaultKind.NO_VALIDATORS,
+        FaultKind.NEW_ETAG,
+        FaultKind.WEAK_ETAG,
+    }
 )
 _OF_QUERIES = frozenset({FaultKind.EXECUTING, FaultKind.ERROR, FaultKind.SHORT, FaultKind.GARBLED_JSON})
 

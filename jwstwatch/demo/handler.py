@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping
 from email.utils import format_datetime
 from http import HTTPStatus
@@ -177,8 +178,7 @@ class ArchiveHandler(BaseHTTPRequestHandler):
             ignore=FaultKind.IGNORE_RANGE in strikes,
             ignore_condition=FaultKind.IGNORE_IF_RANGE in strikes,
         )
-        if FaultKind.NO_VALIDATORS in strikes:
-            del headers["ETag"], headers["Last-Modified"]
+        _misstate(headers, strikes)
         size = len(stored.content)
         if chosen is None:
             return Reply(status=HTTPStatus.OK, headers=headers, body=stored.content)
@@ -242,6 +242,16 @@ def _file_headers(uri: str, stored: Stored) -> dict[str, str]:
         "ETag": stored.etag,
         "Last-Modified": format_datetime(stored.modified, usegmt=True),
     }
+
+
+def _misstate(headers: dict[str, str], strikes: Strikes) -> None:
+    """Let the validators be what the faults make of them."""
+    if FaultKind.NEW_ETAG in strikes:
+        headers["ETag"] = f'"{uuid.uuid4().hex}"'
+    if FaultKind.WEAK_ETAG in strikes:
+        headers["ETag"] = f"W/{headers['ETag']}"
+    if FaultKind.NO_VALIDATORS in strikes:
+        del headers["ETag"], headers["Last-Modified"]
 
 
 def _json(content: object, *, status: int = HTTPStatus.OK) -> Reply:

@@ -25,12 +25,22 @@ def preview_content(
     """Return the JPEG (or, for a spectrum, PNG) preview of a product."""
     stream = io.BytesIO()
     if product.extension == "png":
-        _plot_spectrum(scene=scene, noise=noise).save(stream, "PNG", optimize=False)
-        return stream.getvalue() + b"\0" * product.padding
+        picture = _plot_spectrum(scene=scene, noise=noise)
+        picture.save(stream, "PNG", optimize=False, pnginfo=_comment(product.padding))
+        return stream.getvalue()
     comment = b" " * product.padding if product.padding else None
     picture = _picture(product, observation, scene=scene, noise=noise)
     picture.save(stream, "JPEG", quality=85, **({"comment": comment} if comment else {}))
     return stream.getvalue()
+
+
+def _comment(length: int) -> Any:
+    """Return a PNG comment of so many bytes, also of none: so each is one byte of the file."""
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_text("Comment", " " * length)
+    return info
 
 
 def _picture(

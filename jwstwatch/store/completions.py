@@ -6,11 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, case, func, or_, select
 
 from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.transfers import is_kept
 
 PLACED = ("fetched", "settled")
 """Kinds of events: a verified file was put in place. What was there already and is taken over is not."""
@@ -39,7 +40,7 @@ class Completions:
         """Return the observations of the profile of which every file that it wants is present now.
 
         At least one of the files was put in place by this run. What is dropped on purpose, superseded or
-        gone from the archive is not waited for.
+        gone from the archive is not waited for, nor a new revision where the profile keeps the older one.
         """
         completed: dict[str, CompletedRow] = {}
         with self._database.read() as connection:
@@ -102,7 +103,12 @@ def _complete(profile: str, observation_ids: Collection[int]) -> Any:
     observation, listing, want = tables.observation, tables.listing, tables.want
     file, product = tables.file, tables.product
     wanted = (
-        select(observation.c.id, file.c.id.label("file_id"), file.c.state, product.c.obsnum)
+        select(
+            observation.c.id,
+            file.c.id.label("file_id"),
+            or_(file.c.state == FileState.PRESENT.value, is_kept()).label("there"),
+            product.c.obsnum,
+        )
         .join(listing, listing.c.parent_obsid == observation.c.obsid)
         .join(want, want.c.product_id == listing.c.product_id)
         .join(file, file.c.id == want.c.file_id)
@@ -117,7 +123,7 @@ def _complete(profile: str, observation_ids: Collection[int]) -> Any:
         .distinct()
         .subquery()
     )
-    missing = func.sum(case((wanted.c.state == FileState.PRESENT.value, 0), else_=1))
+    missing = func.sum(case((wanted.c.there, 0), else_=1))
     return (
         select(
             observation.c.obs_id,

@@ -17,7 +17,7 @@ from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
 from jwstwatch.core.naming import parse
 from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
-from jwstwatch.store import absences, bulk, revisions, tables
+from jwstwatch.store import absences, bulk, missing, revisions, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
 from jwstwatch.store.reservations import waits_for_room
@@ -55,6 +55,7 @@ class Listings:
         with self._database.write() as connection:
             known = _rows_by(connection, tables.observation, "obs_id", by_id)
             new, changed = _compare_observations(by_id, known)
+            missing.renumber(connection, _new_numbers(changed, known))
             ids = {obs_id: row.id for obs_id, row in known.items()}
             ids.update(_insert_observations(connection, new, now))
             for observation in changed:
@@ -129,13 +130,20 @@ class Listings:
             return connection.execute(query).scalar_one()
 
     def record_products(
-        self, run_id: int | None, products: Sequence[Product], *, now: datetime
+        self,
+        run_id: int | None,
+        products: Sequence[Product],
+        *,
+        now: datetime,
+        parents: Collection[int] = (),
+        heard_at: datetime | None = None,
     ) -> dict[str, RecordedProduct]:
         """Keep what whole product lists returned; a contradicted fact raises the product's revision.
 
         Every copy of a product whose revision rose becomes stale in the same transaction; where the archive
         did not have the former content, the file is wanted anew. Of the others that it did not have it is
-        noted that they are listed all the same.
+        noted that they are listed all the same. `parents` are the observations whose lists these are, each
+        whole: what is known of them and not in it is missing (`heard_at`: see `missing.mark_missing`).
         """
         by_uri = {product.uri: product for product in products}
         with self._database.write() as connection:
@@ -157,6 +165,8 @@ class Listings:
             revisions.make_stale(connection, list(changed), now)
             absences.forget(connection, list(changed), now)
             absences.note_still_listed(connection, [row.id for row in known.values()])
+            listed = _pairs_by_parent(by_uri, recorded, parents)
+            missing.mark_missing(connection, listed, now=now, heard_at=heard_at)
         return recorded
 
     def wanted_products(self, profile: str, product_ids: Collection[int]) -> dict[int, Product]:
@@ -179,6 +189,7 @@ class Listings:
         """Note that the product lists of these observations were whole, and what they need is planned."""
         interest, observation = tables.interest, tables.observation
         with self._database.write() as connection:
+            _mark_pages_of_unchecked(connection, obsids)
             for chunk in bulk.chunks(obsids):
                 listed = select(observation.c.id).where(observation.c.obsid.in_(chunk))
                 connection.execute(
@@ -186,6 +197,19 @@ class Listings:
                     .where(interest.c.profile == profile, interest.c.observation_id.in_(listed))
                     .values(products_checked_at=now)
                 )
+
+
+def _mark_pages_of_unchecked(connection: Connection, obsids: Collection[int]) -> None:
+    """Their pages said that nobody has asked for the product lists of some of these so far."""
+    interest, observation = tables.interest, tables.observation
+    for many in bulk.chunks(obsids, 10_000):
+        unchecked = (
+            select(observation.c.proposal)
+            .join(interest, interest.c.observation_id == observation.c.id)
+            .where(observation.c.obsid.in_(many), interest.c.products_checked_at.is_(None))
+            .distinct()
+        )
+        mark_pages_due_for_proposals(connection, connection.execute(unchecked).scalars().all())
 
 
 def _note_interest(connection: Connection, profile: str, found: Sequence[int], *, again: bool) -> None:
@@ -267,6 +291,12 @@ def _compare_observations(
     return new, changed
 
 
+def _new_numbers(changed: Iterable[Observation], known: Mapping[str, Row[Any]]) -> dict[int, int]:
+    """Return the numbers that observations had until now, with those that they have."""
+    numbers = {known[entry.obs_id].obsid: entry.obsid for entry in changed}
+    return {old: new for old, new in numbers.items() if old != new}
+
+
 def _observation_values(observation: Observation) -> dict[str, Any]:
     return {name: getattr(observation, name) for name in _OBSERVATION_COLUMNS}
 
@@ -342,6 +372,7 @@ def _insert_products(
     ]
     table = tables.product
     inserted = connection.execute(table.insert().returning(table.c.uri, table.c.id, table.c.obsnum), rows)
+    mark_pages_due_for_proposals(connection, {product.proposal for product in products})
     return {row.uri: RecordedProduct(id=row.id, revision=1, obsnum=row.obsnum) for row in inserted}
 
 
@@ -398,6 +429,17 @@ def _still_stated(row: Row[Any], product: Product, pairs: Mapping[tuple[int, int
     return row.size is not None and row.size in sizes.values()
 
 
+def _pairs_by_parent(
+    products: Mapping[str, Product], recorded: Mapping[str, RecordedProduct], parents: Collection[int]
+) -> dict[int, set[tuple[int, int]]]:
+    listed: dict[int, set[tuple[int, int]]] = {parent: set() for parent in parents}
+    for uri, product in products.items():
+        for row in product.rows:
+            if row.parent_obsid in listed:
+                listed[row.parent_obsid].add((recorded[uri].id, row.obsid))
+    return listed
+
+
 def _record_pairs(
     connection: Connection,
     products: Mapping[str, Product],
@@ -415,7 +457,9 @@ def _record_pairs(
                 # A fact that is missing today keeps the value it was last stated with.
                 values["size"] = listed.size if listed.size is not None else before.size
                 values["prvversion"] = listed.prvversion or before.prvversion
-                if all(getattr(before, name) == value for name, value in values.items()):
+                stated = all(getattr(before, name) == value for name, value in values.items())
+                if stated and before.missing_since is None:
                     continue
+            values |= {"missing_since": None, "missing_at": None}
             rows.append(values | {"product_id": entry.id, "revision": entry.revision})
     bulk.upsert(connection, tables.listing, rows)

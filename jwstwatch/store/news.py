@@ -14,6 +14,7 @@ from jwstwatch.core.model import FileState, Outcome
 from jwstwatch.store import tables
 from jwstwatch.store.completions import PLACED
 from jwstwatch.store.engine import Database
+from jwstwatch.store.histories import what_changed
 from jwstwatch.store.tellings import Mark
 
 NEW, REPROCESSED = "new", "reprocessed"
@@ -34,12 +35,16 @@ TOLD_OTHERWISE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """Files of one proposal that came, with the first of their names; size in bytes."""
+    """Files of one proposal that came, with the first of their names; size in bytes.
+
+    `changes` are pipeline version and context of the example, before and now, where it was reprocessed.
+    """
 
     proposal: int | None
     files: int
     size: int
     example: str
+    changes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +122,18 @@ class News:
         )
         found: dict[str, list[Arrival]] = {NEW: [], REPROCESSED: []}
         with self._database.read() as connection:
-            for row in connection.execute(query):
-                found[row.fate].append(
-                    Arrival(
-                        proposal=row.proposal, files=row.files, size=int(row.size or 0), example=row.example
-                    )
+            rows = connection.execute(query).all()
+            changes = what_changed(connection, [row.example for row in rows if row.fate == REPROCESSED])
+        for row in rows:
+            found[row.fate].append(
+                Arrival(
+                    proposal=row.proposal,
+                    files=row.files,
+                    size=int(row.size or 0),
+                    example=row.example,
+                    changes=changes.get(row.example, ()) if row.fate == REPROCESSED else (),
                 )
+            )
         return found
 
     def failures(self, profile: str, *, after: Mark, until: Mark) -> Failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,8 @@ def mark_present(connection: Connection, placed: Placed, *, now: datetime) -> No
             modified_ns=bindparam("the_time"),
             note=bindparam("the_note"),
             thumbnail=None,
+            checked_at=None,
+            damage=None,
             attempts=0,
             failure_kind=None,
             last_error=None,
@@ -66,6 +68,37 @@ def mark_present(connection: Connection, placed: Placed, *, now: datetime) -> No
             for intent, modified_ns in placed
         ],
     )
+
+
+def record_replaced(
+    connection: Connection, run_id: int, placed: Placed, *, kept: Mapping[int, str], now: datetime
+) -> None:
+    """Keep of the copies that newer revisions took the place of what they were, and where they are `kept`.
+
+    To be called while the files still tell of them.
+    """
+    file = tables.file
+    newer = {intent.file_id: intent for intent, _ in placed if intent.revision > 1}
+    rows: list[dict[str, Any]] = []
+    for ids in bulk.chunks(newer):
+        query = select(file.c.id, file.c.revision, file.c.size, file.c.sha256).where(
+            file.c.id.in_(ids), file.c.state.in_(tables.HAS_COPY), file.c.revision.is_not(None)
+        )
+        rows += [
+            {
+                "file_id": row.id,
+                "revision": row.revision,
+                "size": row.size,
+                "sha256": row.sha256,
+                "new_size": newer[row.id].size,
+                "kept_as": kept.get(row.id),
+                "run_id": run_id,
+                "replaced_at": now,
+            }
+            for row in connection.execute(query)
+            if row.revision < newer[row.id].revision
+        ]
+    bulk.upsert(connection, tables.replaced, rows)
 
 
 def keep_facts(connection: Connection, intents: Sequence[Intent]) -> None:

@@ -243,6 +243,8 @@ def _adopted_values(adopted: Adopted | None) -> dict[str, Any]:
         "revision": adopted.revision,
         "note": adopted.note,
         "thumbnail": None,
+        "checked_at": None,
+        "damage": None,
     }
 
 
@@ -328,6 +330,7 @@ def _unwant(
                 .where(file.c.id.in_(some), ~exists().where(want.c.file_id == file.c.id))
                 .values(unselected=True)
             )
+            mark_pages_due_for_files(connection, some)
 
 
 def _want(connection: Connection, profile: str, wanted: Iterable[tuple[int, int]]) -> None:

@@ -17,8 +17,10 @@ from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.histories import Revision, revisions_of
 from jwstwatch.store.listings import listing_row_of, observation_of, pairs_of, product_of
 from jwstwatch.store.runs import Counts
+from jwstwatch.store.transfers import is_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,16 @@ class FileReport:
     declined: bool = False
     """Dropped on purpose."""
     profiles: tuple[str, ...] = ()
+    keeping: tuple[str, ...] = ()
+    """Those of the profiles that keep the older revision which is there."""
+    superseded: bool = False
+    """A newer association or pool took its place."""
+    damage: str | None = None
+    """What `verify` found wrong with the copy."""
+    checked_at: datetime | None = None
+    """When `verify --deep` read it last."""
+    product_id: int = 0
+    file_id: int = 0
 
     def facts(self) -> dict[str, str | int | float | bool | None]:
         """Return what the inventory tells of the file, by the names of the JSON contract, times apart."""
@@ -68,6 +80,8 @@ class FileReport:
             "size": self.size,
             "sha256": self.sha256,
             "revision": self.revision,
+            "declined": self.declined,
+            "superseded": self.superseded,
         }
 
 
@@ -84,6 +98,8 @@ class FileQuery:
     changed_since: datetime | None = None
     arrived_since: datetime | None = None
     """Fetched or replaced since then."""
+    superseded: bool = True
+    """Also associations and pools that newer ones took the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +147,11 @@ class ProductReport:
     rows: tuple[ListingRow, ...]
     files: tuple[FileReport, ...]
     events: tuple[EventReport, ...]
+    revisions: tuple[Revision, ...] = ()
+    superseded_by: str | None = None
+    """The name of the newer association or pool."""
+    missing_since: datetime | None = None
+    """Since when no list of those that had it has it any more; None where one has."""
 
 
 class Reports:
@@ -148,7 +169,7 @@ class Reports:
                 file.c.state,
                 func.count().label("files"),
                 func.sum(file.c.size).label("present"),
-                func.sum(product.c.size).label("listed"),
+                func.sum(case((~is_kept(), product.c.size))).label("listed"),
             )
             .join(file, file.c.id == want.c.file_id)
             .join(product, product.c.id == file.c.product_id)
@@ -180,7 +201,8 @@ class Reports:
     def of_run(self, run_id: int, profile: str) -> Counts:
         """Return what became of the profile's files in a run: each is in exactly one of the five counts.
 
-        One that is known to be absent failed in the runs that try it, and is unchanged in those between.
+        One that is known to be absent failed in the runs that try it, and is unchanged in those between. So
+        is one of which the profile keeps the older revision.
         """
         file, want = tables.file, tables.want
         tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
@@ -188,6 +210,7 @@ class Reports:
         absent = func.coalesce(file.c.failure_kind, "") == FailureKind.ABSENT.value
         fate = case(
             (and_(tried, state == FileState.PRESENT.value), "downloaded"),
+            (is_kept(), "unchanged"),
             (
                 and_(~tried, absent, state.in_((FileState.FAILED.value, FileState.STALE.value))),
                 "unchanged",
@@ -270,6 +293,7 @@ class Reports:
         product = tables.product
         with self._database.read() as connection:
             rows = connection.execute(select(product).where(product.c.name == name)).all()
+            revisions = revisions_of(connection, [row.id for row in rows])
             return [
                 ProductReport(
                     uri=row.uri,
@@ -284,6 +308,9 @@ class Reports:
                     rows=_listing_rows(connection, row),
                     files=_copies(connection, row.id),
                     events=_events(connection, row.id),
+                    revisions=revisions[row.id],
+                    superseded_by=_superseded_by(connection, row.id),
+                    missing_since=_missing_since(connection, row.id),
                 )
                 for row in rows
             ]
@@ -315,6 +342,8 @@ def _narrowed(query: Any, asked: FileQuery) -> Any:
             for proposal, obsnums in asked.proposals.items()
         ]
         query = query.where(or_(*wanted))
+    if not asked.superseded:
+        query = query.where(~file.c.superseded)
     if asked.changed_since is not None:
         query = query.where(file.c.changed_at >= asked.changed_since)
     if asked.arrived_since is not None:
@@ -344,7 +373,7 @@ def _file_query() -> Any:
     )
 
 
-def _file_report(row: Any, profiles: tuple[str, ...]) -> FileReport:
+def _file_report(row: Any, profiles: tuple[str, ...], keeping: tuple[str, ...] = ()) -> FileReport:
     return FileReport(
         path=Path(row.root) / row.path,
         name=row.name,
@@ -364,6 +393,12 @@ def _file_report(row: Any, profiles: tuple[str, ...]) -> FileReport:
         note=row.note,
         declined=row.declined,
         profiles=profiles,
+        superseded=row.superseded,
+        damage=row.damage,
+        checked_at=row.checked_at,
+        product_id=row.product_id,
+        file_id=row.id,
+        keeping=keeping,
     )
 
 
@@ -378,15 +413,37 @@ def _listing_rows(connection: Any, product: Any) -> tuple[ListingRow, ...]:
 def _copies(connection: Any, product_id: int) -> tuple[FileReport, ...]:
     want = tables.want
     wanted: dict[int, list[str]] = defaultdict(list)
+    keeping: dict[int, list[str]] = defaultdict(list)
     for row in connection.execute(
-        select(want)
+        select(want.c.file_id, want.c.profile, is_kept().label("kept"))
         .join(tables.file, tables.file.c.id == want.c.file_id)
         .where(tables.file.c.product_id == product_id)
         .order_by(want.c.profile)
     ):
         wanted[row.file_id].append(row.profile)
+        if row.kept:
+            keeping[row.file_id].append(row.profile)
     rows = connection.execute(_file_query().where(tables.file.c.product_id == product_id))
-    return tuple(_file_report(row, tuple(wanted[row.id])) for row in rows)
+    return tuple(_file_report(row, tuple(wanted[row.id]), tuple(keeping[row.id])) for row in rows)
+
+
+def _superseded_by(connection: Any, product_id: int) -> str | None:
+    event = tables.event
+    query = (
+        select(event.c.kind, event.c.detail)
+        .where(event.c.product_id == product_id, event.c.kind.in_(("superseded", "reinstated")))
+        .order_by(event.c.id.desc())
+        .limit(1)
+    )
+    last = connection.execute(query).first()
+    return last.detail if last is not None and last.kind == "superseded" else None
+
+
+def _missing_since(connection: Any, product_id: int) -> datetime | None:
+    listing = tables.listing
+    query = select(listing.c.missing_since).where(listing.c.product_id == product_id)
+    moments = list(connection.execute(query).scalars())
+    return max(moments) if moments and None not in moments else None
 
 
 def _events(connection: Any, product_id: int) -> tuple[EventReport, ...]:

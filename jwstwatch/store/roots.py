@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,11 @@ from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
-from jwstwatch.errors import UsageError
+from jwstwatch.errors import BusyError, UsageError
 from jwstwatch.store import events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
+from jwstwatch.store.runs import bury_dead
 
 LOT = 5000
 """Copies that are handed out, and held in memory, at a time."""
@@ -41,6 +42,8 @@ class Copy:
     size: int | None
     modified_ns: int | None = None
     sha256: str | None = None
+    gone: bool = False
+    """The archive has it no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +108,45 @@ class Roots:
 
     def move(self, root_id: int, path: Path) -> None:
         """The folder has another path now; its identity stays. `UsageError` where another root is there."""
-        other = self.get(path)
-        if other is not None and other.id != root_id:
-            raise UsageError(
-                f"{path} is an output folder of its own already", hint="`jwstwatch root list` shows them."
-            )
+        self.move_all({root_id: path})
+
+    def move_all(self, paths: Mapping[int, Path]) -> None:
+        """The same for several, all or none: folders that lay in one another move together."""
+        others = {record.path for record in self.all() if record.id not in paths}
+        for path in paths.values():
+            if path in others:
+                raise UsageError(
+                    f"{path} is an output folder of its own already", hint="`jwstwatch root list` shows them."
+                )
+        root = tables.root
         with self._database.write() as connection:
-            connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(path=str(path)))
+            # None of the new paths may be another's old one in between.
+            for root_id in paths:
+                unlike = f"moving {root_id}"
+                connection.execute(update(root).where(root.c.id == root_id).values(path=unlike))
+            for root_id, path in paths.items():
+                connection.execute(update(root).where(root.c.id == root_id).values(path=str(path)))
+
+    def require_idle(self, root_id: int, profiles: Collection[str], *, now: datetime) -> None:
+        """Raise `BusyError` while a run goes on that works in the root.
+
+        That is a run of one of `profiles`, or of any that wants files there.
+        """
+        run, file, want = tables.run, tables.file, tables.want
+        here = exists().where(
+            want.c.profile == run.c.profile, file.c.id == want.c.file_id, file.c.root_id == root_id
+        )
+        query = select(run.c.profile, run.c.pid, run.c.host).where(
+            run.c.outcome.is_(None), or_(run.c.profile.in_(list(profiles)), here)
+        )
+        with self._database.write() as connection:
+            bury_dead(connection, now)
+            row = connection.execute(query.order_by(run.c.id)).first()
+        if row is not None:
+            raise BusyError(
+                f"{row.profile}: a run that works there goes on (process {row.pid} on {row.host})",
+                hint="Wait for it to end (`jwstwatch status` shows it) or stop it; then tell it again.",
+            )
 
     def set_identity(self, root_id: int, identity: str) -> None:
         """Accept another marker (or a new one) for a root."""
@@ -146,6 +181,7 @@ class Roots:
                     size=row.size,
                     modified_ns=row.modified_ns,
                     sha256=row.sha256,
+                    gone=row.state == FileState.GONE.value,
                 )
                 for row in rows
             ]
@@ -175,22 +211,13 @@ class Roots:
             mark_pages_due_for_files(connection, [loss.file_id for loss in lost])
         return len(lost)
 
-    def forget_missing(self, root_id: int, *, present: Collection[str], now: datetime) -> int:
-        """The user accepts that copies outside of `present` are lost: wanted again; returns how many."""
-        losses = [
-            Loss.of(copy, "missing on disk, as accepted")
-            for copies in self.copies(root_id)
-            for copy in copies
-            if copy.path not in present
-        ]
-        return self.record_losses(None, losses, now=now)
-
 
 def _lose(connection: Connection, loss: Loss, now: datetime) -> bool:
     file, copy = tables.file, loss.copy
     as_judged = [file.c.id == loss.file_id, has_copy(), ~file.c.declined]
     if copy is not None:
         facts = (
+            (file.c.path, copy.path),
             (file.c.size, copy.size),
             (file.c.sha256, copy.sha256),
             (file.c.modified_ns, copy.modified_ns),

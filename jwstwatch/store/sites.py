@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, or_, select, update
 
+from jwstwatch.core.gap_words import count_by_kind
 from jwstwatch.core.layout import thumbnail_name
 from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.products import Product
@@ -19,12 +21,18 @@ from jwstwatch.core.site import (
     PageSettings,
     ProposalSummary,
     ProposalView,
+    Reprocessing,
     WaitingPlan,
 )
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.gaps import Scope, gaps_of
 from jwstwatch.store.listings import observation_of, pairs_of, product_of
 from jwstwatch.store.pagemarks import NO_PROPOSAL
+from jwstwatch.store.transfers import is_kept
+
+_KEYWORDS = "keywords"
+"""The service whose facts are told; named as in `product.facts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +168,9 @@ class Sites:
                 notice.c.cleared_at.is_(None),
                 file.c.root_id == root_id,
                 file.c.state.in_((FileState.WANTED.value, FileState.STALE.value)),
+                ~is_kept(),
                 ~file.c.declined,
+                ~file.c.superseded,
             )
             .group_by(product.c.proposal, want.c.profile, notice.c.first_at)
             .order_by(want.c.profile)
@@ -179,13 +189,21 @@ class Sites:
         with self._database.read() as connection:
             return tuple(_summaries(connection, root_id, None).values())
 
-    def proposal(self, root_id: int, proposal: int, settings: PageSettings) -> ProposalView:
+    def proposal(self, root_id: int, proposal: int, settings: PageSettings, *, now: datetime) -> ProposalView:
         """Return everything that the page of one proposal shows."""
         with self._database.read() as connection:
             summary = _summaries(connection, root_id, proposal)[proposal]
             observations = _observations(connection, proposal)
             files = _page_files(connection, root_id, proposal)
-        return ProposalView(summary=summary, observations=observations, files=files, settings=settings)
+            gaps = gaps_of(connection, proposal, now=now, scope=Scope(root_id=root_id))
+        missing = sum(count_by_kind(gaps).values())
+        return ProposalView(
+            summary=replace(summary, missing=missing),
+            observations=observations,
+            files=files,
+            settings=settings,
+            gaps=gaps,
+        )
 
     def shelf(self, root_id: int, proposal: int) -> Shelf:
         """Return the products of one proposal in the root, their observations, and where copies are."""
@@ -208,15 +226,18 @@ class Sites:
             local={row.uri: (Path(row.root) / row.path, FileState(row.state)) for row in rows},
         )
 
-    def mark_written(self, root_id: int, pages: Mapping[DuePage, str]) -> None:
-        """Note with which settings' digest pages were written; later changes stay due."""
+    def mark_written(self, root_id: int, pages: Mapping[DuePage, str], *, missing: int | None = None) -> None:
+        """Note with which settings' digest pages were written, and what they said is missing.
+
+        Later changes stay due.
+        """
         page = tables.page
         with self._database.write() as connection:
             for written, digest in pages.items():
                 connection.execute(
                     update(page)
                     .where(page.c.root_id == root_id, page.c.proposal == written.proposal)
-                    .values(written=written.changes, settings=digest)
+                    .values(written=written.changes, settings=digest, missing=missing)
                 )
 
 
@@ -230,6 +251,7 @@ def _copies_of(root_id: int, proposals: Collection[int]) -> Any:
             file.c.state.in_(tables.HAS_COPY),
             file.c.revision.is_not(None),
             product.c.proposal.in_(list(proposals)),
+            ~file.c.superseded,
         )
         .order_by(file.c.path)
     )
@@ -250,7 +272,12 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
             func.max(file.c.changed_at).label("last"),
         )
         .join(product, product.c.id == file.c.product_id)
-        .where(file.c.root_id == root_id, product.c.proposal.is_not(None), ~file.c.declined)
+        .where(
+            file.c.root_id == root_id,
+            product.c.proposal.is_not(None),
+            ~file.c.declined,
+            ~file.c.superseded,
+        )
         .group_by(product.c.proposal, file.c.state)
         .order_by(product.c.proposal)
     )
@@ -268,6 +295,7 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
         counts.setdefault(proposal, Counter())  # its files may all have been dropped
     facts = _proposal_facts(connection, list(counts))
     pictures = _pictures(connection, root_id, list(counts))
+    missing = _missing(connection, root_id)
     return {
         number: ProposalSummary(
             proposal=number,
@@ -279,9 +307,17 @@ def _summaries(connection: Connection, root_id: int, proposal: int | None) -> di
             bytes_present=sizes[number],
             last_arrival=arrivals.get(number),
             thumbnail=pictures.get(number),
+            missing=missing.get(number),
         )
         for number in counts
     }
+
+
+def _missing(connection: Connection, root_id: int) -> dict[int, int | None]:
+    """Return what the pages of the root said is missing when they were written."""
+    page = tables.page
+    query = select(page.c.proposal, page.c.missing).where(page.c.root_id == root_id)
+    return {row.proposal: row.missing for row in connection.execute(query)}
 
 
 @dataclass(slots=True)
@@ -334,6 +370,7 @@ def _pictures(connection: Connection, root_id: int, proposals: Sequence[int]) ->
                 product.c.proposal.in_(some),
                 file.c.thumbnail.is_not(None),
                 file.c.state.in_(tables.HAS_COPY),
+                ~file.c.superseded,
             )
             .order_by(product.c.proposal, level.desc().nulls_last(), file.c.changed_at.desc(), file.c.path)
         )
@@ -365,6 +402,7 @@ def _page_files(connection: Connection, root_id: int, proposal: int) -> tuple[Pa
             product.c.filetype,
             product.c.obsnum,
             product.c.size.label("listed"),
+            product.c.facts,
         )
         .add_columns(keywords.c.cards, keywords.c.revision.label("cards_revision"))
         .join(product, product.c.id == file.c.product_id)
@@ -373,7 +411,22 @@ def _page_files(connection: Connection, root_id: int, proposal: int) -> tuple[Pa
         .order_by(file.c.path)
     )
     pairs = _main_pairs(connection, root_id, proposal)
-    return tuple(_page_file(row, pairs.get(row.product_id)) for row in connection.execute(query))
+    former = _former(connection, proposal)
+    return tuple(
+        _page_file(row, pairs.get(row.product_id), former.get(row.product_id))
+        for row in connection.execute(query)
+    )
+
+
+def _former(connection: Connection, proposal: int) -> dict[int, Any]:
+    """Return the last former content of each product of the proposal that has had one."""
+    version, product = tables.version, tables.product
+    query = (
+        select(version)
+        .join(product, product.c.id == version.c.product_id)
+        .where(product.c.proposal == proposal, version.c.revision == product.c.revision - 1)
+    )
+    return {row.product_id: row for row in connection.execute(query)}
 
 
 def _main_pairs(connection: Connection, root_id: int, proposal: int) -> dict[int, Any]:
@@ -403,7 +456,7 @@ def _is_own(row: Any) -> bool:
     return bool(row.name.startswith(row.obs_id + "_"))
 
 
-def _page_file(row: Any, pair: Any) -> PageFile:
+def _page_file(row: Any, pair: Any, former: Any) -> PageFile:
     has_copy = row.state in tables.HAS_COPY
     fresh = row.cards_revision is not None and row.cards_revision == row.revision
     return PageFile(
@@ -421,7 +474,28 @@ def _page_file(row: Any, pair: Any) -> PageFile:
         state=FileState(row.state),
         reason=row.reason or row.last_error,
         revision=row.revision or 1,
+        reprocessed=None if former is None else _reprocessing(former, row.facts or {}, pair),
+        damage=row.damage,
         changed_at=row.changed_at,
         thumbnail=thumbnail_path(row.path) if row.thumbnail and has_copy else None,
         keywords=(row.cards or {}) if fresh else {},
     )
+
+
+def _reprocessing(former: Any, facts: Mapping[str, object], pair: Any) -> Reprocessing:
+    """What is stated of the last two contents; the version of the pipeline by either service."""
+    before = former.facts or {}
+    pipeline = (
+        _word(before.get(f"{_KEYWORDS}.cal_ver")) or former.prvversion,
+        _word(facts.get(f"{_KEYWORDS}.cal_ver")) or (pair.prvversion if pair is not None else None),
+    )
+    context = f"{_KEYWORDS}.crds_ctx"
+    return Reprocessing(
+        at=former.ended_at,
+        pipeline=pipeline,
+        context=(_word(before.get(context)), _word(facts.get(context))),
+    )
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -107,6 +107,11 @@ def prepare_file(path: Path) -> None:
         ) from error
 
 
+def is_on_network(folder: Path) -> bool:
+    """Return whether `folder` is known to lie on a network file system."""
+    return file_system_of(folder) in _NETWORK_FILE_SYSTEMS
+
+
 def file_system_of(folder: Path) -> str | None:
     """Return the type of the file system that `folder` lies on (Linux), None where it cannot be told."""
     try:

@@ -7,19 +7,29 @@ from types import TracebackType
 from jwstwatch.store.completions import Completions
 from jwstwatch.store.drops import Drops
 from jwstwatch.store.engine import Database, open_database
+from jwstwatch.store.gaps import Gaps
+from jwstwatch.store.histories import Histories
+from jwstwatch.store.inquiries import Inquiries
+from jwstwatch.store.inventory import Inventory
 from jwstwatch.store.listings import Listings
 from jwstwatch.store.notices import Notices
 from jwstwatch.store.plans import Plans
 from jwstwatch.store.profiles import Profiles
 from jwstwatch.store.pruning import Pruning
+from jwstwatch.store.reactions import Reactions
+from jwstwatch.store.relocations import Relocations
 from jwstwatch.store.reports import Reports
 from jwstwatch.store.reservations import Reservations
+from jwstwatch.store.retries import Retries
 from jwstwatch.store.revisions import Revisions
 from jwstwatch.store.roots import Roots
 from jwstwatch.store.runs import Runs
+from jwstwatch.store.sampling import Sampling
 from jwstwatch.store.sites import Sites
 from jwstwatch.store.tokens import Tokens
 from jwstwatch.store.transfers import Transfers
+from jwstwatch.store.verifications import Verifications
+from jwstwatch.store.withdrawals import Withdrawals
 
 
 class Store:
@@ -37,15 +47,25 @@ class Store:
         self.plans = Plans(database)
         self.transfers = Transfers(database)
         self.reservations = Reservations(database)
+        self.reactions = Reactions(database)
         self.drops = Drops(database)
         self.pruning = Pruning(database)
         self.roots = Roots(database)
         self.sites = Sites(database)
+        self.gaps = Gaps(database)
         self.reports = Reports(database)
         self.notices = Notices(database)
         self.tokens = Tokens(database)
         self.completions = Completions(database)
+        self.withdrawals = Withdrawals(database)
+        self.relocations = Relocations(database)
+        self.retries = Retries(database)
+        self.histories = Histories(database)
         self.revisions = Revisions(database)
+        self.verifications = Verifications(database)
+        self.inventory = Inventory(database)
+        self.inquiries = Inquiries(database)
+        self.sampling = Sampling(database)
 
     def __enter__(self) -> Store:
         return self

@@ -352,6 +352,7 @@ page = Table(
     Column("changes", Integer, nullable=False, comment="raised when something on the page changed"),
     Column("written", Integer, nullable=False, comment="`changes` as it was when the page was written"),
     Column("settings", String(64), nullable=False, comment="digest of how it was written"),
+    Column("missing", Integer, comment="what its observations lacked when it was written; null: not known"),
     comment="the page of a proposal in a root, due where written < changes",
 )
 

@@ -7,17 +7,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from sqlalchemy import Connection, and_, case, delete, exists, func, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.evidence import Fact
+from jwstwatch.core.keywords import believable_checksum
 from jwstwatch.core.model import FileState
 from jwstwatch.core.retrying import LONGEST_DELAY, FailureKind
 from jwstwatch.store import bulk, events, placements, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
+
+_NONE_KEPT: Mapping[int, str] = MappingProxyType({})
 
 _FETCHABLE = (FileState.WANTED, FileState.STALE, FileState.FAILED, FileState.WITHHELD)
 
@@ -43,6 +47,15 @@ class Claim:
     """A readable older copy stands at the path."""
     copy_size: int | None = None
     """Bytes of the copy that stands at the path."""
+    checksum: str | None = None
+    """MD5 of the revision as 32 hexadecimal digits, where the keyword service states one to be believed."""
+    copy_revision: int | None = None
+    """Revision of that copy; None where there is none, or it is not known."""
+
+    @property
+    def updates(self) -> bool:
+        """Return whether a copy of an older, known revision stands at the path."""
+        return self.replaces and self.copy_revision is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,13 +241,15 @@ class Transfers:
         now: datetime,
         how: str = "fetched",
         written: int = 0,
+        kept: Mapping[int, str] = _NONE_KEPT,
     ) -> None:
         """Commit `present` for files (with their mtime in ns) that are at their paths; close their intents.
 
         A product whose revision rose meanwhile leaves its file stale. `written` bytes of what the run has
-        reserved are not to come any more.
+        reserved are not to come any more. `kept` tells where copies that were replaced lie now, by file.
         """
         with self._database.write() as connection:
+            placements.record_replaced(connection, run_id, placed, kept=kept, now=now)
             placements.mark_present(connection, placed, now=now)
             placements.keep_facts(connection, [intent for intent, _ in placed])
             _close(connection, [intent.file_id for intent, _ in placed])
@@ -373,7 +388,7 @@ def due_files(run_id: int, profile: str, now: datetime, *, force: bool) -> Colum
     tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
     conditions = [
         # Begins at the few files of these states: most that a profile wants are present.
-        exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
+        exists().where(want.c.profile == profile, want.c.file_id == file.c.id, ~is_kept()),
         file.c.state.in_([state.value for state in _FETCHABLE]),
         ~file.c.declined,
         free,
@@ -393,6 +408,20 @@ def due_files(run_id: int, profile: str, now: datetime, *, force: bool) -> Colum
         )
         conditions.append(or_(file.c.next_attempt_at.is_(None), file.c.next_attempt_at <= now, wrong))
     return and_(*conditions)
+
+
+def is_outdated() -> ColumnElement[bool]:
+    """Return the condition for files of which an older revision is there, and known.
+
+    What is damaged, or was never recognised, is not: it is mended like what is missing.
+    """
+    file = tables.file
+    return and_(file.c.state == FileState.STALE.value, file.c.revision.is_not(None))
+
+
+def is_kept() -> ColumnElement[bool]:
+    """Return the condition for files, joined with `want`, of which a profile keeps the older revision."""
+    return and_(tables.want.c.keeps, is_outdated())
 
 
 def from_place(place: tuple[int, int]) -> ColumnElement[bool]:
@@ -418,6 +447,7 @@ def _claims(connection: Connection, ids: Sequence[int]) -> list[Claim]:
             product.c.revision.label("newest"),
             product.c.size.label("listed_size"),
             product.c.exclusive,
+            product.c.facts,
             root.c.path.label("root"),
         )
         .join(product, product.c.id == file.c.product_id)
@@ -440,6 +470,8 @@ def _claims(connection: Connection, ids: Sequence[int]) -> list[Claim]:
             failed_as=FailureKind(row.failure_kind) if row.failure_kind else None,
             replaces=row.state == FileState.STALE.value,
             copy_size=row.size,
+            checksum=believable_checksum(row.facts or {}),
+            copy_revision=row.revision,
         )
         for row in connection.execute(query)
     ]

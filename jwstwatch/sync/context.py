@@ -145,6 +145,10 @@ class Context:
     now: Callable[[], datetime] = utc_now
 
 
+WISHES = ("full", "force", "yes", "accept_gone")
+"""Those of the options that somebody asks a daemon for, each true or false."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How one run differs from a usual one."""
@@ -155,5 +159,7 @@ class Options:
     """Try failed files now, whenever their next attempt would be."""
     yes: bool = False
     """Carry out a plan that is larger than the profile's `max_plan`."""
+    accept_gone: bool = False
+    """Mark what the archive lists no longer as gone, however much that is at once."""
     confirm: Callable[[int, int], bool] | None = None
     """Asked, with the number of files and the bytes listed for them, before anything is fetched."""

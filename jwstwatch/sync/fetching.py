@@ -20,6 +20,7 @@ from jwstwatch.sync import mirroring, reserving, roots, settling, weighing
 from jwstwatch.sync.context import Context, Reporter
 from jwstwatch.sync.listing import Subject
 from jwstwatch.sync.renewing import Renewal
+from jwstwatch.sync.replacing import Replacing
 from jwstwatch.sync.reserving import Reservation
 from jwstwatch.transfer import copying, placing
 from jwstwatch.transfer.job import Failed, Fetched, Job, Mirror, TransferSettings
@@ -202,7 +203,7 @@ def _job(context: Context, claim: Claim, *, authorised: bool, mirror: Mirror | N
         target=join_safely(claim.root, claim.path),
         revision=claim.revision,
         listed_size=claim.listed_size,
-        checksum=None,
+        checksum=claim.checksum,
         authorised=authorised,
         mirror=mirror,
     )
@@ -258,24 +259,29 @@ def settle_open_intents(context: Context, subject: Subject) -> None:
             continue  # its own root's run settles it, when that disk is there
         target = join_safely(intent.root, intent.path)
         part = target.parent / intent.part
+        replacing = Replacing(context, subject, [intent])
         with translate_storage_errors(target):
             if not _matches(target, intent) and _matches(part, intent):
-                _put_in_place(part, target)
+                _put_in_place(part, target, intent, replacing)
             if _matches(target, intent):
+                replacing.find([intent.file_id])
                 # All before the record: whoever dies in between finds the intent again.
                 placing.sync_folders([target.parent])
                 placing.remove_parts(target.parent, target.name)
                 placed = [(intent, target.stat().st_mtime_ns)]
                 context.store.transfers.record_placed(
-                    subject.run.id, placed, now=context.now(), how="settled"
+                    subject.run.id, placed, now=context.now(), how="settled", kept=replacing.kept
                 )
+                replacing.thin([intent.file_id])
             else:
                 context.store.transfers.forget_intents([intent.file_id])
 
 
-def _put_in_place(part: Path, target: Path) -> None:
-    """Place a verified partial; where something foreign stands at the path it goes, as in a run."""
+def _put_in_place(part: Path, target: Path, intent: Intent, replacing: Replacing) -> None:
+    """Place a verified partial; where something foreign is in the way it goes, as in a run."""
     try:
+        for problem in replacing.keep([intent.file_id]).values():
+            raise UnsafePathError(problem)
         placing.place(part, target)
     except UnsafePathError:
         placing.discard(part)

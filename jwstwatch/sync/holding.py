@@ -5,7 +5,7 @@ from __future__ import annotations
 from jwstwatch.core.amounts import files_text, size_text
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import PlanWaitsError
-from jwstwatch.sync import reserving
+from jwstwatch.sync import reserving, weighing
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 
@@ -31,6 +31,10 @@ def require_yes(context: Context, subject: Subject) -> None:
         subject.run.id, name, now=context.now(), force=subject.options.force
     )
     limit = limit_of(subject)
+    wanted = bool(files)
+    if limit is not None and size > limit:
+        # What the day's budget puts off is not fetched by this run, so it needs no yes.
+        files, size = weighing.within_budget(context, subject)
     if limit is not None and size > limit:
         if subject.options.yes:
             runs.approve(name, size)
@@ -40,7 +44,7 @@ def require_yes(context: Context, subject: Subject) -> None:
                 text = f"{name}: {error.message}: {error.hint}"
                 notices.raise_(cause, kind="plan", profile=name, text=text, now=context.now())
             raise error
-    if files:
+    if wanted:
         notices.clear(cause, now=context.now())
     else:
         reserving.forget(context, subject, cause)

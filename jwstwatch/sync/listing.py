@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from jwstwatch.archive.batching import product_batches
 from jwstwatch.config.settings import Profile
-from jwstwatch.core import asking, layout, planning, products, selection
+from jwstwatch.core import asking, layout, planning, products, selection, superseding
 from jwstwatch.core.asking import Asking, ProfileMemory
-from jwstwatch.core.model import ListingRow
+from jwstwatch.core.model import FileState, ListingRow
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.products import Product
 from jwstwatch.core.status import Answer
@@ -47,6 +48,8 @@ class Heard:
     """What was asked, in short."""
     new_query: bool = False
     """It is the first one, or another one than at the last run."""
+    numbers_at: datetime | None = None
+    """When the query was last asked that would tell of another number of any observation."""
     skipped: set[int] | None = None
     """Listed products that the rules leave out, where somebody wants to know."""
 
@@ -64,6 +67,10 @@ def list_and_plan(context: Context, subject: Subject, heard: Heard) -> None:
     )
     heard.new_query = memory is None or memory.query_digest != digest
     _list_observations(context, subject, asked, heard)
+    if asked.minimum is None or (asked.floor is not None and asked.minimum <= asked.floor):
+        heard.numbers_at = subject.run.started_at
+    elif memory is not None:
+        heard.numbers_at = memory.rechecked_at
     _list_products(context, subject, _due(context, subject, memory), heard)
     if subject.profile.parameters.clobber:
         context.store.plans.fetch_again(subject.profile.name, now=context.now())
@@ -100,9 +107,11 @@ def _due(context: Context, subject: Subject, memory: ProfileMemory | None) -> li
         completed_at=memory.completed_at if memory else None,
         now=subject.run.started_at,
     )
-    return listings.due_observations(
+    due = listings.due_observations(
         name, now=now, settle=time_rules.settle, recheck=time_rules.recheck, quota=quota
     )
+    again = context.store.withdrawals.due(name, {*context.profiles, name}, now=now)
+    return list(dict.fromkeys([*due, *again]))
 
 
 def _list_products(context: Context, subject: Subject, due: Sequence[int], heard: Heard) -> None:
@@ -111,7 +120,7 @@ def _list_products(context: Context, subject: Subject, due: Sequence[int], heard
     done = count = 0
     limit = rules.batch_limit(subject.profile)
     for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
-        dropped = plan_batch(context, subject, obsids, rows)
+        dropped = plan_batch(context, subject, obsids, rows, heard_at=heard.numbers_at)
         if heard.skipped is not None:
             heard.skipped.update(dropped)
         done += len(obsids)
@@ -120,16 +129,24 @@ def _list_products(context: Context, subject: Subject, due: Sequence[int], heard
 
 
 def plan_batch(
-    context: Context, subject: Subject, obsids: Sequence[int], rows: Sequence[ListingRow]
+    context: Context,
+    subject: Subject,
+    obsids: Sequence[int],
+    rows: Sequence[ListingRow],
+    *,
+    heard_at: datetime | None = None,
 ) -> list[int]:
     """Record the whole product lists of some observations, and plan what they ask for.
 
-    Returns the products that the rules leave out.
+    Returns the products that the rules leave out. `heard_at` is when the query was last asked that would
+    tell of another number of one of the observations.
     """
     store, profile = context.store, subject.profile
     concerned = {*obsids, *(row.obsid for row in rows), *(row.parent_obsid for row in rows)}
     listed = products.group(rows, store.listings.observations(concerned))
-    recorded = store.listings.record_products(subject.run.id, listed, now=context.now())
+    recorded = store.listings.record_products(
+        subject.run.id, listed, now=context.now(), parents=obsids, heard_at=heard_at
+    )
     listed = [replace(product, obsnum=recorded[product.uri].obsnum) for product in listed]
     chosen = selection.select(listed, rules.selection_rules(profile.parameters))
     kept = selection.resolve_same_path(chosen.kept)
@@ -139,8 +156,21 @@ def plan_batch(
     store.plans.record(
         profile.name, subject.root.id, plan, skipped=skipped, run_id=subject.run.id, now=context.now()
     )
+    _supersede(context, subject, plan)
     store.listings.mark_checked(profile.name, obsids, now=context.now())
     return dropped
+
+
+def _supersede(context: Context, subject: Subject, plan: Sequence[PlanRow]) -> None:
+    """Flag what an association or pool that is new here, or listed again, takes the place of."""
+    arrived = [
+        row.product_id
+        for row in plan
+        if (row.known is None or row.known.known.state is FileState.GONE)
+        and superseding.logical_name(row.path.rpartition("/")[2]) is not None
+    ]
+    if arrived:
+        context.store.withdrawals.supersede(arrived, run_id=subject.run.id, now=context.now())
 
 
 def _plan(

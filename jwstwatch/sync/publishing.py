@@ -211,11 +211,13 @@ def _write(context: Context, root: RootRecord, due: Sequence[DuePage], styles: M
     written = 0
     for page in due:
         style = styles[page.proposal]
-        view = replace(sites.proposal(root.id, page.proposal, style.settings), waiting=style.waiting)
+        view = sites.proposal(root.id, page.proposal, style.settings, now=context.now())
+        view = replace(view, waiting=style.waiting)
+        index = tuple(view.summary if line.proposal == page.proposal else line for line in index)
         site = SiteView(root=root.path, proposals=(view,), index=index, waiting=waiting)
         written += _write_product_table(context, root, page.proposal)
         written += len(publish_site(site).written)
-        sites.mark_written(root.id, {page: style.digest})
+        sites.mark_written(root.id, {page: style.digest}, missing=view.summary.missing)
     if not due:
         site = SiteView(root=root.path, proposals=(), index=index, waiting=waiting)
         written += len(publish_site(site).written)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from jwstwatch.config.settings import Profile
+from jwstwatch.core import space
+from jwstwatch.core.amounts import files_text, size_text
 from jwstwatch.core.model import FileState, Trigger
 from jwstwatch.core.products import Product
 from jwstwatch.core.rehearsal import Rehearsal, RehearsedFile, Tally, reason_of
@@ -17,7 +19,7 @@ from jwstwatch.store.plans import PlanRow
 from jwstwatch.store.reports import FileQuery, FileReport
 from jwstwatch.store.scratch import end_run_of, scratch_copy
 from jwstwatch.store.transfers import Claim, Intent
-from jwstwatch.sync import adopting, authorising, fetching, holding, listing, roots, rules, weighing
+from jwstwatch.sync import adopting, authorising, fetching, holding, listing, reacting, roots, rules, weighing
 from jwstwatch.sync.context import Context, Nobody, Options
 
 _CLAIMED_AT_ONCE = 500
@@ -64,8 +66,11 @@ def _rehearse(profile: Profile, context: Context, options: Options) -> Rehearsal
         )
     heard = listing.Heard(skipped=set())
     listing.list_and_plan(logged_in.context, subject, heard)
+    reacting.arrange(context, subject)
     held = _held(context, subject)
     admission, refusal = weighing.foresee(context, subject)
+    if admission.limit is space.Limit.BUDGET:
+        notes.append(_put_off(subject, admission))
     plan = _plan(context, subject, verified)
     counts = context.store.reports.of_run(subject.run.id, profile.name)
     return Rehearsal(
@@ -104,6 +109,11 @@ def _held(context: Context, subject: listing.Subject) -> str | None:
     except PlanWaitsError as error:
         return error.message
     return None
+
+
+def _put_off(subject: listing.Subject, admission: space.Admission) -> str:
+    budget = space.waits_for_budget(size_text(subject.profile.parameters.reprocess_budget or 0))
+    return f"{files_text(admission.waiting)}, {size_text(admission.waiting_bytes)}: {budget}"
 
 
 def _settle_intents(context: Context, subject: listing.Subject) -> dict[int, int]:

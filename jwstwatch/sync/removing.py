@@ -18,6 +18,7 @@ from jwstwatch.disk import markers
 from jwstwatch.errors import RootMissingError, StorageError, UnsafePathError
 from jwstwatch.files import check_name, translate_storage_errors
 from jwstwatch.store.choosing import Choice
+from jwstwatch.store.histories import KeptCopy
 from jwstwatch.store.store import Store
 from jwstwatch.sync.rules import query_digest
 
@@ -79,9 +80,13 @@ def _away(root: Path) -> RootMissingError:
 
 
 class Removal:
-    """Takes chosen files from the disk until a folder refuses; `left` has why files are still there."""
+    """Takes chosen files from the disk until a folder refuses; `left` has why files are still there.
 
-    def __init__(self) -> None:
+    With a file goes what is `kept` of its replaced copies.
+    """
+
+    def __init__(self, kept: Mapping[int, Sequence[KeptCopy]] | None = None) -> None:
+        self._kept = kept or {}
         self.left: dict[int, str] = {}
         self.failure: StorageError | None = None
         self._removers: dict[Path, Remover] = {}
@@ -107,7 +112,10 @@ class Removal:
             remover = self._removers.setdefault(file.root, Remover(file.root))
             verified = Verified(size=file.size, modified_ns=file.modified_ns, sha256=file.sha256)
             try:
-                return remover.remove(file.path, verified)
+                reason = remover.remove(file.path, verified)
+                for copy in self._kept.get(file.file_id, ()) if reason is None else ():
+                    remover.remove(copy.path, Verified(size=copy.size, sha256=copy.sha256))
+                return reason
             except StorageError as error:
                 self.failure = error
         return self.failure.message

@@ -16,6 +16,7 @@ from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.transfers import Claim, FailedAttempt, Intent
 from jwstwatch.sync.context import ArrivedFile, Context
 from jwstwatch.sync.listing import Subject
+from jwstwatch.sync.replacing import Replacing
 from jwstwatch.transfer import placing
 from jwstwatch.transfer.job import Failed, Fetched
 
@@ -55,9 +56,12 @@ def settle(
     held = store.transfers.open_intents(run.id, [intent for _, _, intent in arrived], now=context.now())
     if lost := [claim.name for claim, _, _ in arrived if claim.file_id not in held]:
         log.warning("%s, and what else was begun, is another run's now: this one was taken for dead", lost[0])
-    placed, refused = _place_all([entry for entry in arrived if entry[0].file_id in held])
+    mine = [entry for entry in arrived if entry[0].file_id in held]
+    replacing = Replacing(context, subject, [intent for _, _, intent in mine])
+    placed, refused = _place_all(mine, replacing)
     rows = [(entry.intent, entry.modified_ns) for entry in placed]
-    store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved)
+    store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved, kept=replacing.kept)
+    replacing.thin([entry.claim.file_id for entry in placed])
     store.transfers.forget_intents([claim.file_id for claim, _ in refused])
     failures = [*failed, *refused]
     attempts = [_attempt(context, subject, claim, failure) for claim, failure in failures]
@@ -69,13 +73,16 @@ def settle(
 
 
 def _place_all(
-    arrived: Sequence[tuple[Claim, Fetched, Intent]],
+    arrived: Sequence[tuple[Claim, Fetched, Intent]], replacing: Replacing
 ) -> tuple[list[_Placed], list[tuple[Claim, Failed]]]:
     """Return what stands durably at its path now, and what could not be put there or was removed again."""
     placed: list[_Placed] = []
     refused: list[tuple[Claim, Failed]] = []
+    not_kept = replacing.keep([claim.file_id for claim, _, _ in arrived])
     for claim, outcome, intent in arrived:
         try:
+            if claim.file_id in not_kept:
+                raise UnsafePathError(not_kept[claim.file_id])
             placed.append(_place(claim, outcome, intent))
         except UnsafePathError as error:
             refused.append((claim, _refusal(outcome, error.message)))
@@ -165,5 +172,6 @@ def _attempt(context: Context, subject: Subject, claim: Claim, outcome: Failed) 
         kind=failure.kind,
         reason=reason,
         message=failure.message,
-        next_attempt_at=None if failure.kind is FailureKind.LOCAL else when,
+        # What is stale stays due whatever fails: it is not to be fetched in vain at every run.
+        next_attempt_at=None if failure.kind is FailureKind.LOCAL and not claim.replaces else when,
     )

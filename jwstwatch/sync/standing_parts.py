@@ -143,10 +143,13 @@ def waiting_of(known: Known, profile: str) -> dict[str, object] | None:
     """Return what of a profile waits for room, and for which; None for nothing.
 
     A file that several profiles want says why it waits for the last one that tried, so what a profile itself
-    lacks is told by its notice.
+    lacks is told by its notice. A budget lacks nothing: without a notice its files are told of.
     """
     mine = [each for each in known.waiting if each.profile == profile]
     limit = next((limit for limit in Limit if known.notice(f"{limit.value} {profile}") is not None), None)
+    settings = known.settings.profiles.get(profile)
+    if limit is None and settings is not None and settings.parameters.reprocess_budget is not None:
+        limit, mine = Limit.BUDGET, [each for each in mine if each.limit is Limit.BUDGET]
     if limit is None or not mine:
         return None
     return {

@@ -22,13 +22,18 @@ from jwstwatch.sync import (
     authorising,
     fetching,
     holding,
+    inquiring,
     listing,
     living,
     noticing,
     publishing,
+    reacting,
+    relocating,
     roots,
     rules,
+    sampling,
     tabling,
+    withdrawing,
 )
 from jwstwatch.sync.context import CompletedObservation, Context, Options
 
@@ -83,6 +88,8 @@ class _Tale:
     heard: listing.Heard = field(default_factory=listing.Heard)
     received: fetching.Received = field(default_factory=fetching.Received)
     pages: int = 0
+    put_off: int = 0
+    """Files that wait for another day, as they are to."""
 
     def blame(self, error: JwstwatchError) -> None:
         """Keep the error that weighs most, in the order of the exit codes; the first of equal ones."""
@@ -97,6 +104,7 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
     root = roots.open_root(context, rules.root_of(profile.parameters))
     subject = listing.Subject(run=record, profile=profile, root=root, options=options)
     fetching.settle_open_intents(context, subject)
+    relocating.settle(context, subject)
     # Before anything is planned: a disk that lost too much must not have its files marked one by one.
     roots.check_disk(context, subject)
     authorised = False
@@ -104,6 +112,9 @@ def _tell(profile: Profile, record: RunRecord, context: Context, options: Option
         context, authorised = _log_in(context, subject, tale)
         listing.list_and_plan(context, subject, tale.heard)
         tale.listed = True
+        withdrawing.judge(context, subject, tale.heard)
+        inquiring.inquire(context, subject)
+        sampling.sample(context, subject, authorised=authorised)
     except ArchiveError as error:
         tale.blame(error)
     noticing.note_answer(context, subject, tale.heard)
@@ -130,11 +141,13 @@ def _log_in(context: Context, subject: listing.Subject, tale: _Tale) -> tuple[Co
 def _fetch(context: Context, subject: listing.Subject, tale: _Tale, *, authorised: bool) -> None:
     """Fetch; what ends it early is kept in the tale, so that the pages still show what arrived."""
     try:
+        reacting.arrange(context, subject)
         holding.require_yes(context, subject)
         fetching.fetch(context, subject, tale.received, authorised=authorised)
     except (ArchiveError, StorageError, PlanWaitsError) as error:
         tale.blame(error)
     else:
+        tale.put_off = reacting.put_off(context, subject)
         if not context.stop.is_set():
             holding.forget_yes(context, subject)
     if context.stop.is_set():
@@ -176,7 +189,8 @@ def _outcome(tale: _Tale, counts: Counts) -> Outcome:
     if isinstance(tale.error, CancelledError):
         return Outcome.CANCELLED
     if tale.error is None:
-        return Outcome.PARTIAL if counts.failed or counts.waiting else Outcome.COMPLETE
+        undone = counts.failed or counts.waiting > tale.put_off
+        return Outcome.PARTIAL if undone else Outcome.COMPLETE
     return Outcome.PARTIAL if tale.listed or counts.downloaded else Outcome.FAILED
 
 

@@ -42,6 +42,7 @@ _WHEN_OF_KIND: Final[Mapping[str, str]] = {
     "profile": FAILURES,
     "plan": FAILURES,
     "space": FAILURES,
+    "gone": FAILURES,
     "clock": FAILURES,
     "hook": FAILURES,
 }

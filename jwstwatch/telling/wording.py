@@ -38,6 +38,8 @@ def _arrived(profile: str, arrivals: Sequence[Arrival], since: datetime, *, what
     for entry in arrivals[:MOST_LINES]:
         whose = "no proposal" if entry.proposal is None else f"proposal {entry.proposal}"
         such_as = entry.example if entry.files == 1 else f"such as {entry.example}"
+        if entry.changes:
+            such_as += f" ({', '.join(f'{old} -> {new}' for old, new in entry.changes)})"
         lines.append(f"- {whose}: {files_text(entry.files)}, {size_text(entry.size)}: {such_as}")
     if len(arrivals) > MOST_LINES:
         lines.append(f"- and of {len(arrivals) - MOST_LINES} more proposals")

@@ -63,6 +63,14 @@ def upgrade() -> None:
             comment="the profile does not want an older revision replaced",
         ),
     )
+    op.add_column(
+        "page",
+        sa.Column(
+            "missing",
+            sa.Integer(),
+            comment="what its observations lacked when it was written; null: not known",
+        ),
+    )
     _create_history()
     _create_work()
 
@@ -151,6 +159,7 @@ def downgrade() -> None:
     """Take it away again."""
     for table in ("inquiry", "verification", "relocation", "replaced", "version"):
         op.drop_table(table)
+    op.drop_column("page", "missing")
     op.drop_column("want", "keeps")
     op.drop_column("file", "damage")
     op.drop_column("file", "checked_at")

@@ -206,6 +206,25 @@ def _other() -> dict[str, dict[str, Any]]:
     return {"rates": {"propID": 9001, "filetypes": ["_rate.fits"]}}
 
 
+def test_what_the_archive_has_no_more_goes_when_that_is_meant(synced: World) -> None:
+    ended = synced.run("prune", "--gone")
+    assert ended.out == "The archive has every file that is here; there is nothing to prune.\n"
+    assert_told(synced.run("prune", "--yes"), 2, "--unselected, --gone")
+    path = next(path for path in sorted(synced.files()) if path.endswith("_rate.fits"))
+    with contextlib.closing(sqlite3.connect(synced.state)) as connection, connection:
+        connection.execute("UPDATE file SET state = 'gone' WHERE path = ?", (path,))
+    # It is selected.
+    assert told(synced, "prune", "--unselected", "--gone")["files"] == []
+    answer = told(synced, "prune", "--gone")
+    assert [file["path"] for file in answer["files"]] == [str(synced.root / path)]
+    assert (answer["removed"], answer["gone"]) == (False, {"files": 0, "bytes": 0})
+    assert "`jwstwatch prune --gone --yes` removes them" in synced.run("prune", "--gone").out
+    assert path in synced.files()
+    assert told(synced, "prune", "--gone", "--yes")["removed"]
+    assert path not in synced.files()
+    assert "the archive no longer lists it" in synced.run("why", name_of(path)).out
+
+
 def test_what_a_typed_download_brought_stays(world: World) -> None:
     world.configure(_other())
     world.run_now()

@@ -288,13 +288,20 @@ def test_a_plan_that_waits_is_told_with_the_word_it_waits_for() -> None:
     assert "This plan waits for a yes (for 3 h).\n  `jwstwatch run-now watch --yes` carries it out." in shown
 
 
-@pytest.mark.parametrize(("limit", "words"), [("space", "space on its disk"), ("quota", "its quota")])
-def test_what_waits_for_room_is_told_beside_the_plan(limit: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("limit", "when", "words"),
+    [
+        ("space", "as far as there is room", "space on its disk"),
+        ("quota", "as far as there is room", "its quota"),
+        ("reprocess_budget", "a part of it a day", "its reprocess budget of the coming days"),
+    ],
+)
+def test_what_waits_for_room_is_told_beside_the_plan(limit: str, when: str, words: str) -> None:
     document = samples.of_profile()
     document["profile"]["plan"] = {"files": 7, "bytes": 600_000_000_000}
     document["profile"]["waiting"] = {"files": 4, "bytes": 500_000_000_000, "for": limit}
     shown = of_profile(document)
-    assert "to fetch  7 files, 600 GB as listed, as far as there is room\n" in shown
+    assert f"to fetch  7 files, 600 GB as listed, {when}\n" in shown
     assert f"waiting   4 files, 500 GB as listed, for {words}\n" in shown
 
 

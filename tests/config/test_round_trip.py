@@ -18,6 +18,7 @@ from jwstwatch.core.instruments import INSTRUMENTS
 from jwstwatch.core.parameter_addresses import Bucket, LoopbackAddress, Server
 from jwstwatch.core.parameter_kinds import Kind, Maybe, Several
 from jwstwatch.core.parameter_priority import PriorityWord
+from jwstwatch.core.parameter_reactions import ReactionChoice
 from jwstwatch.core.parameter_scalars import (
     Boolean,
     Choice,
@@ -34,6 +35,7 @@ from jwstwatch.core.parameter_timetables import Rates
 from jwstwatch.core.parameter_units import Cron, Duration, MinuteOfDay, Seconds, TimeZone
 from jwstwatch.core.parameter_words import Detector, Instruments, ProposalChoice, Proposals, Range
 from jwstwatch.core.parameters import PARAMETERS
+from jwstwatch.core.reactions import Reaction, Reactions
 from jwstwatch.core.timetables import EVERY_DAY, TimedRate, Timetable, first_idle_line
 from tests.config.conftest import Desk
 
@@ -101,6 +103,13 @@ def useful(lines: list[TimedRate]) -> tuple[TimedRate, ...]:
     return tuple(lines)
 
 
+def reactions() -> st.SearchStrategy[Reactions]:
+    reaction = st.sampled_from(Reaction)
+    words = st.sampled_from(["uncal", "jpg", "_rate.jpg", "asn.json", ".fits", "x1d-2"])
+    by_type = st.lists(st.tuples(words, reaction), unique_by=lambda pair: pair[0], max_size=4).map(tuple)
+    return st.builds(Reactions, by_type, reaction)
+
+
 SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Boolean: st.booleans(),
     Proposals: proposals(),
@@ -115,6 +124,7 @@ SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     Server: st.sampled_from(["https://mast.stsci.edu", "http://127.0.0.1:8080/mast"]),
     Size: st.integers(1, 10**18),
     PriorityWord: st.sampled_from(["jpg", "rate", "_cal.fits", "asn.json", "level3", "others"]),
+    ReactionChoice: reactions(),
     MinuteOfDay: st.integers(0, 1439),
     File: PATHS,
     TokenFile: PATHS,

@@ -135,6 +135,8 @@ def mix(tmp_path: Path, elsewhere: Depot) -> Iterator[tuple[Mix, Storm, Bench, F
     whole = WHOLE(observations=observations, files=FILES, sizes=SIZES, seed=SEED)
     with FaultyArchive(part_of(whole, observations // 3), token=TOKEN) as archive:
         bench = Bench(folder=tmp_path / "bench", server=archive, clock=NOW, token=TOKEN)
+        # A host that states another ETag at every answer raises alarms: a revision here is what was listed.
+        bench.configure({"watch": {"propID": 9001, "sample": 0}})
         with bench.store:
             ledger = Ledger(archive)
             assert watched(bench, tmp_path, timeout=5.0).exit_code is ExitCode.DONE

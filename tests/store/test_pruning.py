@@ -16,6 +16,7 @@ from jwstwatch.store.choosing import GROUP, Choice
 from jwstwatch.store.plans import Adopted, PlanRow
 from jwstwatch.store.pruning import NOT_SELECTED
 from jwstwatch.store.runs import Counts
+from jwstwatch.store.withdrawals import UNLISTED
 from tests.store.desk import HOUR, NOW, OTHER, PROFILE, RATE, Desk, digest, file_names, row
 
 
@@ -309,3 +310,47 @@ def test_what_the_archive_has_no_more_is_pruned_only_where_that_is_meant(desk: D
     assert [entry.file.name for entry in gone] == [names[1]]
     gone = desk.store.pruning.prune(every, [PROFILE], remove=Disk(), now=NOW, gone=True)
     assert [entry.file.name for entry in gone] == [names[0]]
+
+
+def gone_names(desk: Desk, *, removed: bool = False) -> list[str]:
+    """The copies of what the archive has no more; or (removed) those that go."""
+    found = desk.store.pruning.gone()
+    if removed:
+        found = desk.store.pruning.prune_gone(found, remove=Disk(), now=desk.now)
+    return [entry.file.name for entry in found]
+
+
+def test_copies_that_the_archive_has_no_more_go_whoever_wants_them(desk: Desk) -> None:
+    present, wanted, unwanted, lost, dropped = names = file_names(5)
+    ids = desk.fetch(*names)
+    unselect(desk, unwanted)
+    desk.set_file([ids[name] for name in names[1:]], state=FileState.GONE.value)
+    desk.set_file([ids[lost]], size=None)
+    desk.set_file([ids[dropped]], declined=True)
+    assert gone_names(desk) == [wanted, unwanted]
+    assert {entry.reason for entry in desk.store.pruning.gone()} == {UNLISTED}
+    found = desk.store.pruning.gone()
+    desk.set_file([ids[wanted]], state=FileState.PRESENT.value)
+    done = desk.store.pruning.prune_gone(found, remove=Disk(), now=desk.now)
+    assert [entry.file.name for entry in done] == [unwanted]
+    assert set(desk.states()) == {present, wanted, lost, dropped}
+    assert desk.kinds(unwanted)[-1] == "pruned"
+
+
+@pytest.mark.parametrize("why", ["present", "wanted", "dropped"])
+def test_a_copy_that_another_record_protects_outlasts_the_archive(
+    desk: Desk, nested: tuple[Desk, Desk], why: str
+) -> None:
+    outer, inner = (
+        [row.id for row in desk.rows(tables.file) if row.root_id == one.root.id] for one in nested
+    )
+    desk.set_file([*outer, *inner], state=FileState.GONE.value)
+    if why == "dropped":
+        desk.set_file(inner, declined=True)
+    else:
+        desk.set_file(inner, state=why)
+    assert gone_names(desk) == []
+    desk.set_file(inner, state=FileState.GONE.value, declined=False)
+    assert gone_names(desk) == [RATE, RATE]
+    assert gone_names(desk, removed=True) == [RATE, RATE]
+    assert desk.rows(tables.file) == []

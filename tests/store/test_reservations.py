@@ -46,7 +46,7 @@ def test_what_is_due_is_told_by_kind(desk: Desk) -> None:
     desk.want(*file_names(3), priority=8)
     desk.want(UNCAL, priority=13)
     desk.list(row(UNCAL, parent=1002, calib_level=1, size=5000))
-    desk.set_file(desk.want(file_names(4)[3], priority=8).values(), state="stale", size=70)
+    desk.set_file(desk.want(file_names(4)[3], priority=8).values(), state="stale", revision=1, size=70)
     lots = {(lot.filetype, lot.replaces): lot for lot in desk.store.reservations.lots(due(desk))}
     rate = Lot(
         priority=8,
@@ -78,7 +78,7 @@ def test_another_order_reaches_the_files_of_one_kind_that_are_due(desk: Desk) ->
     there = desk.fetch(JPG)
     ids = desk.want(*file_names(2), priority=1)
     stale = desk.want(file_names(3)[2], priority=1)
-    desk.set_file(stale.values(), state="stale", size=10)
+    desk.set_file(stale.values(), state="stale", revision=1, size=10)
     raw = desk.want(UNCAL, priority=1)
     before = {entry.id: entry.priority for entry in desk.rows(tables.file)}
     lots = desk.store.reservations.lots(due(desk))
@@ -95,7 +95,7 @@ def test_the_plan_comes_in_the_order_in_which_it_is_claimed(desk: Desk) -> None:
     desk.want(UNCAL, priority=13)
     desk.want(*file_names(3), priority=8)
     ids = desk.want(JPG, priority=0)
-    desk.set_file([desk.file_id(f"01345/{RATE}")], state="stale", size=70)
+    desk.set_file([desk.file_id(f"01345/{RATE}")], state="stale", revision=1, size=70)
     plan = list(desk.store.reservations.plan(due(desk)))
     assert plan[0].place == (0, ids[JPG])
     assert (plan[1].name, plan[1].path, plan[1].listed_size) == (RATE, f"01345/{RATE}", 1000)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.errors import UsageError
+from jwstwatch.store import tables
 from jwstwatch.store.retries import ASKED_AGAIN
 from tests.store.desk import DAY, HOUR, NOW, OTHER, PROFILE, Desk, file_names, observation, row
 
@@ -100,3 +102,46 @@ def test_what_is_present_wanted_or_dropped_is_left_alone(desk: Desk) -> None:
     later.want("jw01345001001_02101_00001_nrcb2_rate.fits")
     assert retry(later) == (0, [])
     assert later.product(names[0]).files[0].declined
+
+
+def why_not(desk: Desk, name: str) -> str:
+    (untried,) = desk.store.retries.pointless([name])
+    return untried.why
+
+
+def test_what_there_is_nothing_to_try_again_for_is_told_in_a_sentence(desk: Desk) -> None:
+    present, damaged, gone, lost, stale, wanted, held, dropped, refused = names = file_names(9)
+    desk.fetch(present, damaged, gone, lost, stale)
+    desk.want(wanted)
+    desk.want(held, state=FileState.WITHHELD, reason=NO_TOKEN)
+    desk.want(refused, state=FileState.WITHHELD, reason=NOT_AUTHORISED)
+    desk.want(dropped)
+    desk.store.drops.drop(desk.store.drops.choose([dropped]), now=NOW)
+    change(desk, damaged, damage="another SHA-256")
+    change(desk, gone, state="gone")
+    change(desk, lost, state="gone", size=None)
+    change(desk, stale, state="stale", reason="the archive has a newer revision")
+    expected = {
+        present: "it is there",
+        damaged: "verify --repair",
+        gone: "the copy is kept",
+        lost: "no copy is here",
+        stale: "newer revision",
+        wanted: "next run",
+        held: "token set",
+        dropped: "undrop",
+    }
+    for name, words in expected.items():
+        assert words in why_not(desk, name)
+    assert desk.store.retries.pointless([refused]) == []
+    with pytest.raises(UsageError, match="nonsense"):
+        desk.store.retries.pointless(["nonsense"])
+    # The two are of one mind.
+    assert retry(desk, *names)[0] == 1
+
+
+def change(desk: Desk, name: str, **values: object) -> None:
+    with desk.store.database.write() as connection:
+        connection.execute(
+            update(tables.file).where(tables.file.c.id == desk.file_id(f"01345/{name}")).values(**values)
+        )

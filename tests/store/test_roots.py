@@ -160,12 +160,12 @@ def test_no_losses_are_nothing_to_record(desk: Desk) -> None:
 def test_what_is_missing_in_an_accepted_folder_is_wanted_again(desk: Desk) -> None:
     names = file_names(4)
     desk.fetch(*names)
-    present = {f"01345/{names[1]}", "01345/unheard-of.fits"}
-    assert desk.store.roots.forget_missing(desk.root.id, present=present, now=NOW + DAY) == 3
+    gone = [name for name in names if name != names[1]]
+    assert desk.store.roots.record_losses(None, losses(desk, *gone), now=NOW + DAY) == 3
     states = desk.states()
     assert [name for name in names if states[name] is FileState.PRESENT] == [names[1]]
     assert desk.kinds(names[0])[-1] == "lost"
-    assert desk.store.roots.forget_missing(desk.root.id, present=present, now=NOW + DAY) == 0
+    assert desk.store.roots.record_losses(None, losses(desk, *gone), now=NOW + DAY) == 0
     assert len(desk.next_run().claim()) == 3
 
 

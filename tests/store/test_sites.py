@@ -10,6 +10,7 @@ import pytest
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import PageFile, PageSettings, ProposalView
 from jwstwatch.store import tables
+from jwstwatch.store.roots import Loss
 from jwstwatch.store.sites import DuePage, UnreadFile
 from tests.store.desk import DAY, HOUR, JPG, NOW, OTHER, RATE, Desk, file_names, observation, row
 
@@ -31,7 +32,7 @@ def written(desk: Desk, digest: str = "a") -> None:
 
 
 def view(desk: Desk, proposal: int = 1345) -> ProposalView:
-    return desk.store.sites.proposal(desk.root.id, proposal, SETTINGS)
+    return desk.store.sites.proposal(desk.root.id, proposal, SETTINGS, now=desk.now)
 
 
 def shown(desk: Desk, name: str = RATE) -> PageFile:
@@ -79,7 +80,8 @@ def test_whatever_a_page_shows_makes_it_due(desk: Desk, change: str) -> None:
         desk.store.plans.ask_withheld_again(desk.profile, now=NOW, token_since=NOW)
         desk.fail(*desk.claim())
     elif change == "lost":
-        desk.store.roots.forget_missing(desk.root.id, present=(), now=NOW)
+        copies = [copy for batch in desk.store.roots.copies(desk.root.id) for copy in batch]
+        desk.store.roots.record_losses(None, [Loss.of(copy, "missing") for copy in copies], now=NOW)
     elif change == "released":
         desk.store.plans.ask_withheld_again(desk.profile, now=NOW, token_since=NOW)
     else:
@@ -224,7 +226,7 @@ def test_a_proposal_is_summed_up(desk: Desk) -> None:
     desk.later(DAY).want(names[2])
     desk.later(DAY).want(names[3], state=FileState.WITHHELD, reason="no token")
     (line,) = desk.store.sites.index(desk.root.id)
-    assert line == view(desk).summary
+    assert line == replace(view(desk).summary, missing=None)
     assert (line.proposal, line.title) == (1345, "The Cosmic Evolution Early Release Science Survey")
     assert line.principal_investigator == "Finkelstein, Steven L."
     assert line.instruments == ("NIRCAM", "NIRSPEC")

@@ -170,7 +170,7 @@ def test_a_window_is_stretched_over_the_time_in_which_nobody_asked(bench: Bench)
     bench.run()
     bench.later(days=90)
     bench.run()
-    (query,) = bench.server.requests.queries("*Filtered*")
+    (query,) = bench.server.requests.queries("Mast.Caom.Filtered")
     (window,) = [
         value
         for entry in json.loads(str(query.question))["params"]["filters"]

@@ -207,6 +207,25 @@ def test_new_and_reprocessed_files_and_failures_are_causes_of_their_own(office: 
     assert office.round() == [f"{PROFILE}: 1 new file"]
 
 
+def test_a_reprocessed_file_is_told_with_its_versions(office: Office) -> None:
+    desk, (name,) = office.desk, file_names(1)
+    ids = desk.fetch(name)
+    assert office.end_run() == [f"{PROFILE}: 1 new file"]
+    desk = office.desk
+    key = desk.row_of(ids[name]).product_id
+    for version, context in (("1.20.2", "jwst_1230.pmap"), ("1.21.0", "jwst_1303.pmap")):
+        facts = {"keywords.cal_ver": version, "keywords.crds_ctx": context}
+        desk.store.revisions.record_facts(desk.run.id, {key: facts}, now=desk.now)
+    desk.place(*desk.claim())
+
+    office.rest()
+    office.messenger.run_ended(PROFILE)
+    office.messenger.round(desk.now)
+
+    changes = "(1.20.2 -> 1.21.0, jwst_1230.pmap -> jwst_1303.pmap)"
+    assert f"proposal 1345: 1 file, 1.00 kB: {name} {changes}" in office.letters.sent[-1].body
+
+
 def test_two_profiles_do_not_silence_one_another(desk: Desk) -> None:
     office = Office(desk, profiles=(PROFILE, OTHER), when=("new",))
     other = desk.of(OTHER)
