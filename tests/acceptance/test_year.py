@@ -208,7 +208,7 @@ def year(tmp_path: Path) -> Iterator[Year]:
         server = stack.enter_context(ArchiveServer(catalogue))
         bench = Bench(folder=tmp_path / "year", server=server, clock=NOW)
         stack.enter_context(bench.store)
-        profile: dict[str, object] = {"propID": PROPOSAL, "every": "12h"}
+        profile: dict[str, object] = {"propID": PROPOSAL, "instrument": "all"}
         bench.configure({"watch": profile if LONG else profile | {"obsnums": [7, 8, 12, 14]}})
         lived = Year(bench=bench, catalogue=catalogue)
         live_through(lived)
