@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.json:
             output.print_json({"gaps": [_document(gap) for _, gaps in found for gap in gaps]})
         else:
-            _print(found)
+            if not asked or set(asked) & set(known):
+                _print(found)
             _tell_unknown(asked, known)
     return ExitCode.DONE
 

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "undrop": ("undrop", "want dropped files again"),
     "verify": ("verify", "compare the files on disk with the state: sizes, or every byte"),
     "adopt": ("adopt", "take a tree that is there already into the state, without a download"),
-    "prune": ("prune", "remove files that no profile selects any more"),
+    "prune": ("prune", "remove files that no profile selects, or that the archive has no more"),
     "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
     "relayout": ("relayout", "give known files the paths that the present layout asks for"),
     "profile": ("profile", "rename a profile, with its history and its files"),

@@ -159,14 +159,17 @@ class _Bars:
         if self._listing is None:
             self._listing = self._counts.add_task("observations", total=observations)
         self._counts.update(
-            self._listing, completed=done, description=f"observations ({products} product rows)"
+            self._listing,
+            total=observations,
+            completed=done,
+            description=f"observations ({products} product rows)",
         )
 
     def checked(self, *, files: int, done: int) -> None:
         self._show(self._counts)
         if self._checking is None:
             self._checking = self._counts.add_task("files read", total=files)
-        self._counts.update(self._checking, completed=done)
+        self._counts.update(self._checking, total=files, completed=done)
 
     def planned(self, *, files: int, size: int) -> None:
         with self._lock:

@@ -21,19 +21,31 @@ if TYPE_CHECKING:
 
 EXAMPLE = "jwstwatch root move /old/jwst /new/jwst"
 
+_ACTIONS = {
+    "list": ("show every output folder the state knows", "jwstwatch root list --json"),
+    "move": ("tell that a folder was moved or is mounted elsewhere", EXAMPLE),
+    "accept": (
+        "take a folder as it is now: what is missing in it is fetched again",
+        "jwstwatch root accept /srv/jwst",
+    ),
+}
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare `list`, `move OLD NEW` and `accept PATH`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="list|move|accept")
-    listing = actions.add_parser("list", help="show every output folder the state knows")
-    move = actions.add_parser("move", help="tell that a folder was moved or is mounted elsewhere")
-    move.add_argument("old", type=_folder, metavar="OLD")
-    move.add_argument("new", type=_folder, metavar="NEW")
-    accept = actions.add_parser(
-        "accept", help="take a folder as it is now: what is missing in it is fetched again"
-    )
-    accept.add_argument("path", type=_folder, metavar="PATH")
-    for action in (listing, move, accept):
+    parsers = {}
+    for name, (text, example) in _ACTIONS.items():
+        parsers[name] = actions.add_parser(
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=f"Example: {example}",
+        )
+    parsers["move"].add_argument("old", type=_folder, metavar="OLD", help="where it was")
+    parsers["move"].add_argument("new", type=_folder, metavar="NEW", help="where it is now, marker and all")
+    parsers["accept"].add_argument("path", type=_folder, metavar="PATH", help="a known output folder")
+    for action in parsers.values():
         action.add_argument("--json", action="store_true", help="print JSON")
         add_common_options(action)
 

@@ -55,6 +55,8 @@ def _head(profile: Document, *, now: datetime, look: Look) -> list[str]:
     lines += entry("asks for", "; ".join(chosen) or "what the defaults say", look=look)
     states = [f"{number} {state}" for state, number in profile["files"].items() if number]
     text = f"{', '.join(states) or 'none'}; {output.size(profile['bytes']['present'])} on disk"
+    if profile.get("kept"):
+        text += f"; {profile['kept']} kept in an older revision"
     return lines + entry("files", text, look=look)
 
 
@@ -65,7 +67,7 @@ _TOLD = ("outrootdir", "outsubdir", "every", "cron", "timezone", "enabled")
 _LIMITS = {
     "space": "space on its disk",
     "quota": "its quota",
-    "reprocess_budget": "its reprocess budget of the coming days",
+    "reprocess_budget": "the reprocess budget of the coming days",
 }
 """What files wait for, in words."""
 

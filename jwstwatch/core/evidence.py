@@ -122,14 +122,17 @@ def unexplained(
     """Return which of a listing's contradictions tell of a content that is not known yet.
 
     One is explained where the keyword service told of that change first (`former_ended` says why the former
-    revision ended, `facts` what is stated of the present one): the listing only catches up. A size is that of
-    the `copies` of the present revision (bytes): the listing was wrong, and is put right.
+    revision ended, `facts` what is stated of the present one), or another parent's list of the very same: the
+    listing only catches up. A size is that of the `copies` of the present revision (bytes): the listing was
+    wrong, and is put right.
     """
     by_keywords = "keywords." in former_ended
+    told = former_ended.split("; ")
     return tuple(
         entry
         for entry in found
         if not (by_keywords and facts.get(_EXPLAINED_BY.get(entry.fact, "")) == entry.now)
+        and str(entry) not in told
         and not (entry.fact == "caom.size" and entry.now in copies)
     )
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jwstwatch.core.amounts import files_text
 from jwstwatch.core.dates import iso
 from jwstwatch.core.gaps import Gap, GapKind
+from jwstwatch.core.space import Limit, waiting_for
 
+_ROOM = "once there is room"
+_WAITING: Mapping[Limit | None, str] = {
+    Limit.SPACE: _ROOM,
+    Limit.QUOTA: _ROOM,
+    Limit.BUDGET: "on a later day",
+}
 _STRUCTURE = frozenset((GapKind.DETECTOR, GapKind.SEGMENT, GapKind.STAGE, GapKind.PRODUCT))
 
 
@@ -67,7 +74,7 @@ def _next_text(gaps: Sequence[Gap]) -> str:
     if kind is GapKind.WITHHELD:
         return ""
     if gaps[0].queued:
-        return "at the next run"
+        return _WAITING.get(waiting_for(gaps[0].reason), "at the next run")
     return "verify --repair" if kind is GapKind.DAMAGED else ""
 
 

@@ -23,7 +23,7 @@ PREFIX = "keywords."
 """How the names of its facts begin."""
 CHECKSUM = f"{PREFIX}checksum"
 RECEIVED_MD5 = "http.md5"
-"""The MD5 of what the archive sends, kept only where it is not the checksum that the service states."""
+"""The MD5 of what the archive sent, kept where a checksum was stated to compare it with."""
 
 REST = timedelta(days=1)
 """After an answer, and after none; but new files are asked about before they are fetched."""

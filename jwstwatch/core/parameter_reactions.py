@@ -14,6 +14,8 @@ from jwstwatch.core.reactions import Reaction, Reactions
 
 _WORD: Final = re.compile(r"[a-z0-9_.\-]+")
 _SIGN: Final = "="
+_NOT_OTHERS: Final = ("other", "all", "rest")
+"""Words that somebody may write for `others`; as file types they would mean no file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class ReactionChoice(Kind[Reactions]):
         for word, text in self._pairs(written):
             reaction = _reaction(text)
             plain = word.strip().lower()
-            if plain != OTHERS and (not _WORD.fullmatch(plain) or plain in LEVELS):
+            if plain != OTHERS and (not _WORD.fullmatch(plain) or plain in (*LEVELS, *_NOT_OTHERS)):
                 raise ValueNotAllowedError(f"{shown(word)} is no file type such as uncal, nor {OTHERS}")
             name = OTHERS if plain == OTHERS else normalise_filetypes([plain])[0]
             if name in meant:

@@ -457,7 +457,7 @@ class Parameters:
         Maybe(Size()),
         None,
         "Most bytes a day that new revisions of files that are there may take; the rest waits for the next "
-        "day, new files never do. A revision larger than that goes alone. Empty: no limit.",
+        "day, new files never do. A revision larger than that goes while some is left. Empty: no limit.",
         group=Group.SCHEDULE,
         legacy=False,
     )

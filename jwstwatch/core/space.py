@@ -56,9 +56,12 @@ class Budget:
     def allows(self, new: int, *, before: int) -> bool:
         """Return whether `new` bytes may go after `before` of the same run.
 
-        What is larger than a whole day's budget goes alone, else it would wait for ever.
+        What is larger than a whole day's budget goes while any of that is left, else it would wait for ever,
+        and all that comes after it: hardly a day spends nothing.
         """
         spent = self.spent + before
+        if new > self.size:
+            return not spent or spent < self.size
         return not spent or spent + new <= self.size
 
 

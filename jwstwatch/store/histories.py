@@ -55,7 +55,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaceable:
-    """A copy that is there and its successor is about to replace: as verified, and who wants the file."""
+    """A copy that is there and its successor is about to replace: as verified, and who wants the file.
+
+    Without `modified_ns` its time proves nothing: something was found wrong with it once.
+    """
 
     file_id: int
     root: Path
@@ -94,7 +97,7 @@ class Histories:
         return found
 
     def replaceable(self, file_ids: Collection[int]) -> dict[int, Replaceable]:
-        """Return the copies, of a known revision and not known to be damaged, that stand for these files."""
+        """Return the copies of a known revision that stand for these files."""
         file, root = tables.file, tables.root
         found: dict[int, Replaceable] = {}
         with self._database.read() as connection:
@@ -106,7 +109,6 @@ class Histories:
                         file.c.id.in_(ids),
                         file.c.state.in_(tables.HAS_COPY),
                         file.c.revision.is_not(None),
-                        file.c.damage.is_(None),
                     )
                 )
                 rows = connection.execute(query).all()
@@ -119,7 +121,8 @@ class Histories:
                         revision=row.revision,
                         size=row.size,
                         sha256=row.sha256,
-                        modified_ns=row.modified_ns,
+                        # What was missing or unreadable may be sound by now: only its bytes can tell.
+                        modified_ns=None if row.damage is not None else row.modified_ns,
                         profiles=tuple(profiles.get(row.id, ())),
                     )
         return found

@@ -137,13 +137,15 @@ class Listings:
         now: datetime,
         parents: Collection[int] = (),
         heard_at: datetime | None = None,
+        unheard: Collection[int] = (),
     ) -> dict[str, RecordedProduct]:
         """Keep what whole product lists returned; a contradicted fact raises the product's revision.
 
         Every copy of a product whose revision rose becomes stale in the same transaction; where the archive
         did not have the former content, the file is wanted anew. Of the others that it did not have it is
         noted that they are listed all the same. `parents` are the observations whose lists these are, each
-        whole: what is known of them and not in it is missing (`heard_at`: see `missing.mark_missing`).
+        whole: what is known of them and not in it is missing (`heard_at`, `unheard`: see
+        `missing.mark_missing`).
         """
         by_uri = {product.uri: product for product in products}
         with self._database.write() as connection:
@@ -166,7 +168,7 @@ class Listings:
             absences.forget(connection, list(changed), now)
             absences.note_still_listed(connection, [row.id for row in known.values()])
             listed = _pairs_by_parent(by_uri, recorded, parents)
-            missing.mark_missing(connection, listed, now=now, heard_at=heard_at)
+            missing.mark_missing(connection, listed, now=now, heard_at=heard_at, unheard=unheard)
         return recorded
 
     def wanted_products(self, profile: str, product_ids: Collection[int]) -> dict[int, Product]:
@@ -387,12 +389,36 @@ def _changed(
     for uri, row in known.items():
         stated = {
             key: PairFacts(size=pair.size, prvversion=pair.prvversion, revision=pair.revision)
-            for key, pair in pairs.get(row.id, {}).items()
+            for key, pair in _renumbered(pairs.get(row.id, {}), products[uri].rows).items()
         }
         entries = listing_contradictions(stated, products[uri].rows, revision=row.revision)
         if entries:
             found[row.id] = (row, entries)
     return revisions.contradicted(connection, found)
+
+
+def _renumbered(
+    pairs: Mapping[tuple[int, int], Row[Any]], rows: Iterable[ListingRow]
+) -> Mapping[tuple[int, int], Row[Any]]:
+    """Return the known pairs of a product, also under the numbers that their observations have today.
+
+    An observation is its `obs_id`: one that no query finds gets another number without a word.
+    """
+    new = [row for row in rows if (row.parent_obsid, row.obsid) not in pairs]
+    if not new or not pairs:
+        return pairs
+    listed = {(row.parent_obsid, row.obsid) for row in rows}
+    former: dict[tuple[int, str], list[Row[Any]]] = defaultdict(list)
+    for key, pair in pairs.items():
+        if key not in listed:
+            former[pair.parent_obsid, pair.obs_id].append(pair)
+    found = dict(pairs)
+    for row in new:
+        alike = former.get((row.parent_obsid, row.obs_id), [])
+        if alike:
+            # Of several numbers that it had, what was recorded for the latest revision counts.
+            found[row.parent_obsid, row.obsid] = max(alike, key=lambda pair: pair.revision)
+    return found
 
 
 def _update_product(

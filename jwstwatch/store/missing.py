@@ -22,12 +22,18 @@ PairsByParent = Mapping[int, Collection[tuple[int, int]]]
 
 
 def mark_missing(
-    connection: Connection, listed: PairsByParent, *, now: datetime, heard_at: datetime | None
+    connection: Connection,
+    listed: PairsByParent,
+    *,
+    now: datetime,
+    heard_at: datetime | None,
+    unheard: Collection[int] = (),
 ) -> None:
     """Note which known pairs the whole lists of these observations lack; those listed are marked as such.
 
     An observation whose list is empty may only have another number by now. That nothing is listed of it is
-    confirmed where its number is of a query, asked `heard_at`, that would have told of another.
+    confirmed where its number is of a query, asked `heard_at`, that would have told of another; it would not
+    of the `unheard` ones.
     """
     for parents in bulk.chunks(listed):
         tally = _tally(connection, parents)
@@ -35,7 +41,7 @@ def mark_missing(
         limit = now - AGAIN_AFTER
         _confirm(connection, [parent for parent in known if listed[parent]], until=limit, now=now)
         if heard_at is not None:
-            empty = [parent for parent in known if not listed[parent]]
+            empty = [parent for parent in known if not listed[parent] and parent not in unheard]
             _confirm(connection, empty, until=min(limit, heard_at), now=now)
         lacking = [parent for parent in parents if tally.get(parent, (0, 0))[0] != len(listed[parent])]
         _note_all(connection, [parent for parent in lacking if not listed[parent]], now)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, select, true, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.relocation import Move
@@ -16,6 +16,7 @@ from jwstwatch.errors import BusyError
 from jwstwatch.store import bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
+from jwstwatch.store.roots import has_copy
 from jwstwatch.store.runs import bury_dead
 
 LOT = 2000
@@ -40,6 +41,15 @@ class Shelved:
     has_copy: bool
     profiles: tuple[str, ...]
     stays: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A file that the state has at a path, and whether a copy is there."""
+
+    file_id: int
+    product_id: int
+    has_copy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +116,14 @@ class Relocations:
             yield [_shelved(row, wanted[row.id]) for row in rows]
             after = rows[-1].id
 
-    def taken(self, root_id: int, paths: Collection[str]) -> dict[str, tuple[int, int]]:
-        """Return which file, of which product, the state has at each of these paths of a root."""
-        found: dict[str, tuple[int, int]] = {}
+    def taken(self, root_id: int, paths: Collection[str]) -> dict[str, Standing]:
+        """Return what the state has at each of these paths of a root."""
+        file, found = tables.file, dict[str, Standing]()
         with self._database.read() as connection:
             for some in bulk.chunks(paths):
-                query = select(tables.file.c.path, tables.file.c.id, tables.file.c.product_id).where(
-                    tables.file.c.root_id == root_id, tables.file.c.path.in_(some)
-                )
-                found.update({row.path: (row.id, row.product_id) for row in connection.execute(query)})
+                query = select(file).where(file.c.root_id == root_id, file.c.path.in_(some))
+                for row in connection.execute(query):
+                    found[row.path] = Standing(row.id, row.product_id, has_copy=_has_copy(row))
         return found
 
     def elsewhere(self, profile: str, root_id: int | None) -> list[tuple[str, int]]:
@@ -175,8 +184,8 @@ class Relocations:
     def join(self, files: Sequence[tuple[Shelved, str]], *, now: datetime) -> list[int]:
         """Let profiles want the copy of the same product at a path of the same root, instead of their own.
 
-        The copy that nobody wants then stays, and is flagged. Returns the files concerned. `BusyError` while
-        any run goes on.
+        The copy that nobody wants then stays, and is flagged. A copy is not given up for one that is yet to
+        come. Returns the files concerned. `BusyError` while any run goes on.
         """
         with self._database.write() as connection:
             refuse_while_running(connection, now)
@@ -192,6 +201,7 @@ def _join(connection: Connection, shelved: Shelved, path: str) -> bool:
         file.c.product_id == shelved.product_id,
         file.c.id != shelved.file_id,
         ~file.c.declined,
+        has_copy() if shelved.has_copy else true(),
     )
     other = connection.execute(query).scalar()
     if other is None:

@@ -25,9 +25,13 @@ from jwstwatch.store.transfers import is_kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileCounts:
-    """How a profile's files stand; bytes present are on disk, bytes wanted as listed."""
+    """How a profile's files stand; bytes present are on disk, bytes wanted as listed.
+
+    `kept` are stale ones of which the profile keeps the older revision.
+    """
 
     files: Mapping[FileState, int]
+    kept: int = 0
     bytes_present: int = 0
     bytes_wanted: int = 0
 
@@ -161,33 +165,45 @@ class Reports:
         self._database = database
 
     def counts(self) -> dict[str, ProfileCounts]:
-        """Return the counts of every profile that selected something."""
+        """Return the counts of every profile that selected something.
+
+        `gone` are what was withdrawn: what a newer association or pool took the place of is no loss.
+        """
         file, want, product = tables.file, tables.want, tables.product
+        expected = and_(file.c.state == FileState.GONE.value, file.c.superseded)
         query = (
             select(
                 want.c.profile,
                 file.c.state,
                 func.count().label("files"),
+                func.sum(case((is_kept(), 1), else_=0)).label("kept"),
                 func.sum(file.c.size).label("present"),
                 func.sum(case((~is_kept(), product.c.size))).label("listed"),
             )
             .join(file, file.c.id == want.c.file_id)
             .join(product, product.c.id == file.c.product_id)
-            .where(~file.c.declined)
+            .where(~file.c.declined, ~expected)
             .group_by(want.c.profile, file.c.state)
         )
         states: dict[str, dict[FileState, int]] = defaultdict(dict)
+        kept: dict[str, int] = defaultdict(int)
         present: dict[str, int] = defaultdict(int)
         wanted: dict[str, int] = defaultdict(int)
         with self._database.read() as connection:
             for row in connection.execute(query):
                 states[row.profile][FileState(row.state)] = row.files
+                kept[row.profile] += int(row.kept)
                 if row.state in tables.HAS_COPY:
                     present[row.profile] += int(row.present or 0)
                 if row.state in (FileState.WANTED.value, FileState.STALE.value, FileState.FAILED.value):
                     wanted[row.profile] += int(row.listed or 0)
         return {
-            profile: ProfileCounts(files=files, bytes_present=present[profile], bytes_wanted=wanted[profile])
+            profile: ProfileCounts(
+                files=files,
+                kept=kept[profile],
+                bytes_present=present[profile],
+                bytes_wanted=wanted[profile],
+            )
             for profile, files in states.items()
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, exists, func, select, update
 
 from jwstwatch.core.evidence import (
     Contradiction,
@@ -38,7 +38,7 @@ class Revisions:
 
         A fact that contradicts what the same service stated of the present revision raises the revision, and
         its copies become stale. A service that repeats what held of the revision before lags behind: that is
-        no news, and nothing to go back to.
+        no news, and nothing to go back to. It is right where the same bytes came again as the newer revision.
         """
         revised: list[int] = []
         for ids in bulk.chunks(heard):
@@ -82,12 +82,29 @@ def _record(connection: Connection, heard: Heard, run_id: int | None, now: datet
 
 
 def _former_facts(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Return what was stated of each former content: a service may lag by more than one."""
-    version = tables.version
+    """Return what was stated of each former content: a service may lag by more than one.
+
+    One whose bytes the present content has is none.
+    """
+    version, product, file, replaced = tables.version, tables.product, tables.file, tables.replaced
+    same = (
+        exists()
+        .where(
+            file.c.product_id == version.c.product_id,
+            file.c.revision == product.c.revision,
+            replaced.c.file_id == file.c.id,
+            replaced.c.revision == version.c.revision,
+            replaced.c.sha256 == file.c.sha256,
+        )
+        .correlate(version, product)
+    )
     found: dict[int, list[Any]] = defaultdict(list)
     for ids in bulk.chunks(product_ids):
-        query = select(version.c.product_id, version.c.facts)
-        query = query.where(version.c.product_id.in_(ids), version.c.facts.is_not(None))
+        query = (
+            select(version.c.product_id, version.c.facts)
+            .join(product, product.c.id == version.c.product_id)
+            .where(version.c.product_id.in_(ids), version.c.facts.is_not(None), ~same)
+        )
         for row in connection.execute(query):
             found[row.product_id].append(row.facts)
     return found

@@ -6,11 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Text, and_, case, cast, exists, func, or_, select, update
+from sqlalchemy import JSON, Text, and_, case, cast, exists, false, func, or_, select, type_coerce, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.evidence import Fact
+from jwstwatch.core.keywords import CHECKSUM, RECEIVED_MD5
 from jwstwatch.core.model import FileState
 from jwstwatch.core.sampling import DAY, ETAG, INTERVAL, Alarm, accusers
 from jwstwatch.store import bulk, tables
@@ -57,7 +58,8 @@ class Sampling:
         """Return products of the profile whose `validators` are to be compared, longest not asked for first.
 
         Of each a copy of the present revision is there and in use, what was stated of it would be evidence,
-        and no checksum is: the keyword service's covers it.
+        and the keyword service's checksum does not cover it: the copy came with another, or before any was
+        stated, and may be older.
         """
         product = tables.product
         query = (
@@ -70,7 +72,7 @@ class Sampling:
                 ),
                 _has_copy(profile, now),
                 bulk.any_of([_states(validator) for validator in sorted(validators)]),
-                ~_facts_hold('"keywords.checksum"'),
+                ~_is_covered(),
             )
             .order_by(product.c.sampled_at.is_not(None), product.c.sampled_at, product.c.id)
             .limit(limit)
@@ -145,6 +147,12 @@ def _has_copy(profile: str, now: datetime) -> ColumnElement[bool]:
 def _states(validator: str) -> ColumnElement[bool]:
     """The validator is stated; of an ETag, a strong one, which begins with a quotation mark."""
     return _facts_hold(f'"{validator}": "\\"' if validator == ETAG else f'"{validator}": "')
+
+
+def _is_covered() -> ColumnElement[bool]:
+    """What the archive sent had the checksum that the keyword service states."""
+    facts = type_coerce(tables.product.c.facts, JSON)
+    return func.coalesce(facts[CHECKSUM].as_string() == facts[RECEIVED_MD5].as_string(), false())
 
 
 def _facts_hold(text: str) -> ColumnElement[bool]:

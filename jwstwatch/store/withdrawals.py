@@ -43,11 +43,14 @@ class Withdrawals:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def due(self, profile: str, configured: Collection[str], *, now: datetime) -> list[int]:
+    def due(
+        self, profile: str, configured: Collection[str], *, now: datetime, heard_at: datetime | None
+    ) -> list[int]:
         """Return the `obsid` of the profile's observations that are to be asked once more.
 
         Their lists lacked, `AGAIN_AFTER` ago, a product that the profile wants and no list of what the
-        `configured` profiles found has.
+        `configured` profiles found has. An empty list has nothing to confirm before a query, last asked
+        `heard_at`, would have told of another number.
         """
         pair, observation, interest = tables.listing.alias(), tables.observation, tables.interest
         query = (
@@ -58,6 +61,9 @@ class Withdrawals:
                 interest.c.profile == profile,
                 _executed(),
                 _is_to_be_confirmed(pair, now),
+                _is_listed(pair.c.parent_obsid)
+                if heard_at is None
+                else or_(_is_listed(pair.c.parent_obsid), pair.c.missing_since <= heard_at),
                 _has_living_file(profile, pair),
                 ~_exists_pair(pair.c.product_id, lambda other: other.c.missing_since.is_(None), configured),
             )
@@ -222,6 +228,12 @@ def _is_confirmed(pair: Any) -> ColumnElement[bool]:
 
 def _is_to_be_confirmed(pair: Any, now: datetime) -> ColumnElement[bool]:
     return and_(pair.c.missing_since <= now - AGAIN_AFTER, pair.c.missing_at == pair.c.missing_since)
+
+
+def _is_listed(parent: Any) -> ColumnElement[bool]:
+    """The observation's list was not empty."""
+    other = tables.listing.alias()
+    return exists().where(other.c.parent_obsid == parent, other.c.missing_since.is_(None))
 
 
 def _is_sought(observation: Any, profiles: Collection[str]) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,9 +10,10 @@ from jwstwatch.archive.batching import product_batches
 from jwstwatch.config.settings import Profile
 from jwstwatch.core import asking, layout, planning, products, selection, superseding
 from jwstwatch.core.asking import Asking, ProfileMemory
-from jwstwatch.core.model import FileState, ListingRow
+from jwstwatch.core.model import FileState, ListingRow, Observation
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.products import Product
+from jwstwatch.core.query import ObservationQuery
 from jwstwatch.core.status import Answer
 from jwstwatch.disk import looking
 from jwstwatch.errors import CancelledError, UnsafePathError
@@ -49,7 +50,9 @@ class Heard:
     new_query: bool = False
     """It is the first one, or another one than at the last run."""
     numbers_at: datetime | None = None
-    """When the query was last asked that would tell of another number of any observation."""
+    """When the query was last asked that would tell of another number of any observation it covers."""
+    covering: Sequence[ObservationQuery] = ()
+    """That query; what an earlier one of the profile found it may not cover."""
     skipped: set[int] | None = None
     """Listed products that the rules leave out, where somebody wants to know."""
 
@@ -67,11 +70,12 @@ def list_and_plan(context: Context, subject: Subject, heard: Heard) -> None:
     )
     heard.new_query = memory is None or memory.query_digest != digest
     _list_observations(context, subject, asked, heard)
+    heard.covering = rules.queries(subject.profile.parameters, replace(asked, minimum=asked.floor))
     if asked.minimum is None or (asked.floor is not None and asked.minimum <= asked.floor):
         heard.numbers_at = subject.run.started_at
     elif memory is not None:
         heard.numbers_at = memory.rechecked_at
-    _list_products(context, subject, _due(context, subject, memory), heard)
+    _list_products(context, subject, _due(context, subject, memory, heard), heard)
     if subject.profile.parameters.clobber:
         context.store.plans.fetch_again(subject.profile.name, now=context.now())
     context.store.runs.remember(
@@ -97,7 +101,7 @@ def _list_observations(context: Context, subject: Subject, asked: Asking, heard:
     heard.answer = Answer(found=executed, from_floor=asked.from_floor)
 
 
-def _due(context: Context, subject: Subject, memory: ProfileMemory | None) -> list[int]:
+def _due(context: Context, subject: Subject, memory: ProfileMemory | None, heard: Heard) -> list[int]:
     """Return the observations whose product lists are wanted now."""
     listings, name, now = context.store.listings, subject.profile.name, context.now()
     time_rules = rules.time_rules(subject.profile)
@@ -110,8 +114,30 @@ def _due(context: Context, subject: Subject, memory: ProfileMemory | None) -> li
     due = listings.due_observations(
         name, now=now, settle=time_rules.settle, recheck=time_rules.recheck, quota=quota
     )
-    again = context.store.withdrawals.due(name, {*context.profiles, name}, now=now)
-    return list(dict.fromkeys([*due, *again]))
+    return list(dict.fromkeys([*due, *_to_confirm(context, subject, heard)]))
+
+
+def _to_confirm(context: Context, subject: Subject, heard: Heard) -> list[int]:
+    """Return the observations of which another list would tell whether files are gone."""
+    store, name, now = context.store, subject.profile.name, context.now()
+    configured = {*context.profiles, name}
+    listed = store.withdrawals.due(name, configured, now=now, heard_at=None)
+    if heard.numbers_at is None:
+        return listed
+    empty = {*store.withdrawals.due(name, configured, now=now, heard_at=heard.numbers_at)} - {*listed}
+    unheard = _unheard(empty, store.listings.observations(empty), heard.covering)
+    return [*listed, *sorted(empty - unheard)]
+
+
+def _unheard(
+    numbers: Collection[int], known: Mapping[int, Observation], covering: Sequence[ObservationQuery]
+) -> set[int]:
+    """Return those of the observations of whose other number the query would not tell."""
+    return {
+        number
+        for number in numbers
+        if number not in known or not any(query.covers(known[number]) for query in covering)
+    }
 
 
 def _list_products(context: Context, subject: Subject, due: Sequence[int], heard: Heard) -> None:
@@ -120,7 +146,9 @@ def _list_products(context: Context, subject: Subject, due: Sequence[int], heard
     done = count = 0
     limit = rules.batch_limit(subject.profile)
     for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
-        dropped = plan_batch(context, subject, obsids, rows, heard_at=heard.numbers_at)
+        dropped = plan_batch(
+            context, subject, obsids, rows, heard_at=heard.numbers_at, covering=heard.covering
+        )
         if heard.skipped is not None:
             heard.skipped.update(dropped)
         done += len(obsids)
@@ -135,17 +163,24 @@ def plan_batch(
     rows: Sequence[ListingRow],
     *,
     heard_at: datetime | None = None,
+    covering: Sequence[ObservationQuery] = (),
 ) -> list[int]:
     """Record the whole product lists of some observations, and plan what they ask for.
 
     Returns the products that the rules leave out. `heard_at` is when the query was last asked that would
-    tell of another number of one of the observations.
+    tell of another number of an observation that it is `covering`.
     """
     store, profile = context.store, subject.profile
     concerned = {*obsids, *(row.obsid for row in rows), *(row.parent_obsid for row in rows)}
-    listed = products.group(rows, store.listings.observations(concerned))
+    known = store.listings.observations(concerned)
+    listed = products.group(rows, known)
     recorded = store.listings.record_products(
-        subject.run.id, listed, now=context.now(), parents=obsids, heard_at=heard_at
+        subject.run.id,
+        listed,
+        now=context.now(),
+        parents=obsids,
+        heard_at=heard_at,
+        unheard=_unheard(obsids, known, covering),
     )
     listed = [replace(product, obsnum=recorded[product.uri].obsnum) for product in listed]
     chosen = selection.select(listed, rules.selection_rules(profile.parameters))

@@ -18,6 +18,7 @@ from jwstwatch.files import join_safely, make_folder, sync_folder, translate_sto
 from jwstwatch.store.relocations import Moved, Relocation
 
 MISSING = "it is missing on disk: the next run fetches it again"
+DENIED = "this user may not move it"
 UNRECORDED = "a file that the state does not know lies at its path: the next run looks at it first"
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 """What a file system (or a kernel that protects links) says where there can be no second name for a file."""
@@ -54,9 +55,9 @@ class Mover:
             folders = {(self._root / each.path).parent for each in named}
             beside = {folder: _list(folder) for folder in folders}
             for each in named:
-                done[each.file_id] = Moved(kept=self._leave(each, beside))
+                done[each.file_id] = self._leave(each, beside)
             self._sync([path for each in named for path in (each.path, each.to)])
-            self._remove_empty(each.path for each in named)
+            self._remove_empty(each.path if done[each.file_id].left is None else each.to for each in named)
         except StorageError as error:
             self.failure = self.failure or error
         return done
@@ -82,25 +83,32 @@ class Mover:
             return "something else stands where its folder is to be"
         except FileNotFoundError:
             return MISSING
+        except PermissionError:
+            return DENIED
         except OSError as error:
             if error.errno == errno.EXDEV:
                 return "its new folder is on another file system"
             raise
 
-    def _leave(self, each: Relocation, beside: Mapping[Path, Sequence[str]]) -> dict[int, str]:
-        """Take the old name from a file that has its new one, and let what belongs to it go with it."""
+    def _leave(self, each: Relocation, beside: Mapping[Path, Sequence[str]]) -> Moved:
+        """Take the old name from a file that has its new one, and let what belongs to it go with it.
+
+        Where this user may not, the file stays where it was, by its old name alone.
+        """
         source, target = self._root / each.path, self._root / each.to
         with translate_storage_errors(source):
             if _is_same_place(source, target):
-                return self._carry_kept(each)
-            if each.has_copy:
-                here, there = _status(source), _status(target)
-                if here is not None and there is not None and os.path.samestat(here, there):
+                return Moved(kept=self._carry_kept(each))
+            if each.has_copy and is_one_file(source, target):
+                try:
                     source.unlink()
+                except PermissionError:
+                    target.unlink()
+                    return Moved(left=DENIED)
             for name in _companions(source.name, beside[source.parent]):
                 if not _carry(source.parent / name, target.parent / name):
                     _remove_plain(source.parent / name)  # it can be made, or received, again
-            return self._carry_kept(each)
+            return Moved(kept=self._carry_kept(each))
 
     def _carry_kept(self, each: Relocation) -> dict[int, str]:
         carried = {}
@@ -228,20 +236,25 @@ def _carry(source: Path, target: Path) -> bool:
             _give_name(source, target)
         elif not os.path.samestat(status, there):
             return False
+        source.unlink(missing_ok=True)
     except (FileExistsError, NotADirectoryError):
+        return False
+    except PermissionError:
+        if is_one_file(source, target):
+            target.unlink()
         return False
     except OSError as error:
         if error.errno == errno.EXDEV:
             return False
         raise
-    source.unlink(missing_ok=True)
     return True
 
 
 def _remove_plain(path: Path) -> None:
     status = _status(path)
     if status is not None and stat.S_ISREG(status.st_mode):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # somebody else's, in a folder where that counts
+            path.unlink(missing_ok=True)
 
 
 def _list(folder: Path) -> list[str]:

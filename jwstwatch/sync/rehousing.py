@@ -88,7 +88,7 @@ def move(store: Store, root: RootRecord, new: Path, *, profiles: Collection[str]
         store.roots.require_idle(each.id, profiles, now=now)
     remains = new != root.path and markers.is_mounted(root.path, root.uuid) and not _is_same(root.path, new)
     store.roots.move_all({root.id: new} | {other.id: place for other, place in moved.items()})
-    missing = sum(found is None for _, found in _looked_at(store, root, new))
+    missing = sum(found is None for lot in _lots(store, root, new) for _, found in lot)
     return Rehoused(
         root=root,
         new=new,
@@ -152,21 +152,23 @@ def accept(store: Store, root: RootRecord, *, profiles: Collection[str], now: da
         store.roots.set_identity(root.id, identity)
         root = find(store, root.path)
     relocating.settle_root(store, root, now=now)
-    losses: list[Loss] = []
-    for copy, entry in _looked_at(store, root, root.path):
-        loss = _loss(copy, entry)
-        if loss is None:
-            accepted.unsure += _has_other_time(root, copy)
-            continue
-        losses.append(loss)
-        if copy.gone:
-            accepted.lost += 1
-            continue
+    for lot in _lots(store, root, root.path):
+        losses = [loss for copy, entry in lot if (loss := _judged(root, copy, entry, accepted)) is not None]
+        store.roots.record_losses(None, losses, now=now)
+    return accepted
+
+
+def _judged(root: RootRecord, copy: Copy, entry: OnDisk | None, accepted: Accepted) -> Loss | None:
+    loss = _loss(copy, entry)
+    if loss is None:
+        accepted.unsure += _has_other_time(root, copy)
+    elif copy.gone:
+        accepted.lost += 1
+    else:
         accepted.missing += entry is None
         accepted.other += entry is not None
         accepted.size += copy.size or 0
-    store.roots.record_losses(None, losses, now=now)
-    return accepted
+    return loss
 
 
 def _loss(copy: Copy, found: OnDisk | None) -> Loss | None:
@@ -188,8 +190,7 @@ def _has_other_time(root: RootRecord, copy: Copy) -> bool:
         return True
 
 
-def _looked_at(store: Store, root: RootRecord, place: Path) -> Iterator[tuple[Copy, OnDisk | None]]:
+def _lots(store: Store, root: RootRecord, place: Path) -> Iterator[list[tuple[Copy, OnDisk | None]]]:
     for copies in store.roots.copies(root.id):
         found = looking.look(place, [copy.path for copy in copies])
-        for copy in copies:
-            yield copy, found.get(copy.path)
+        yield [(copy, found.get(copy.path)) for copy in copies]

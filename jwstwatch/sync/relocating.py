@@ -14,7 +14,7 @@ from jwstwatch.core.planning import DiskKind
 from jwstwatch.core.relocation import Move
 from jwstwatch.disk import looking, markers
 from jwstwatch.errors import BusyError, JwstwatchError, RootMissingError, UnsafePathError
-from jwstwatch.store.relocations import ANOTHER, Shelved
+from jwstwatch.store.relocations import ANOTHER, Shelved, Standing
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.store import Store
 from jwstwatch.sync import moving, rules
@@ -160,11 +160,12 @@ def _arranged(
     left = [each for each in wishes if each.left is not None]
     going = {each.file.file_id: each for each in wishes if each.left is None}
     taken = store.relocations.taken(root.id, [each.to for each in going.values()])
-    occupied = {path: file_id for path, (file_id, _) in taken.items()}
+    occupied = {path: standing.file_id for path, standing in taken.items()}
     ordered, blocked = relocation.arrange([each.move for each in going.values()], occupied)
-    products = {path: product_id for path, (_, product_id) in taken.items()}
-    products |= {move.to: going[move.file_id].file.product_id for move in ordered}
-    second = [each for move in blocked for each in [going[move.file_id]] if _is_second(each, products)]
+    for move in ordered:
+        file = going[move.file_id].file
+        taken[move.to] = Standing(file.file_id, file.product_id, has_copy=file.has_copy)
+    second = [each for move in blocked for each in [going[move.file_id]] if _is_second(each, taken)]
     joining = {each.file.file_id for each in second}
     left += [_stays(going[move.file_id], ANOTHER) for move in blocked if move.file_id not in joining]
     moves: list[Placed] = []
@@ -180,8 +181,11 @@ def _arranged(
     return moves, second, sorted(left, key=lambda each: each.file.path)
 
 
-def _is_second(placed: Placed, products: Mapping[str, int]) -> bool:
-    return products.get(placed.to) == placed.file.product_id
+def _is_second(placed: Placed, taken: Mapping[str, Standing]) -> bool:
+    there = taken.get(placed.to)
+    if there is None or there.product_id != placed.file.product_id:
+        return False
+    return there.has_copy or not placed.file.has_copy
 
 
 def _stays(placed: Placed, why: str) -> Placed:

@@ -93,6 +93,10 @@ class Removal:
 
     def __call__(self, files: Sequence[Choice]) -> list[int]:
         """Remove files; returns the ids of those that are not there any more."""
+        try:
+            require_roots((file.root, file.identity) for file in files)
+        except RootMissingError as error:  # what is not to be seen on a mount point is not gone
+            self.failure = self.failure or error
         gone = []
         for file in files:
             reason = self._tried(file)

@@ -10,6 +10,7 @@ from jwstwatch.config.settings import Profile
 from jwstwatch.errors import StorageError, UnsafePathError
 from jwstwatch.files import join_safely
 from jwstwatch.store.histories import KeptCopy, Replaceable
+from jwstwatch.store.profiles import ONE_OFF
 from jwstwatch.store.store import Store
 from jwstwatch.store.transfers import Intent
 from jwstwatch.sync.context import Context
@@ -29,7 +30,12 @@ class Replacing:
         self._store = context.store
         self._old = {key: old for key, old in there.items() if old.revision < self._new[key].revision}
         profiles = {**context.profiles, subject.profile.name: subject.profile}
-        self._wished = {key: _wished(old, profiles) for key, old in self._old.items()}
+        unsure = [key for key, old in self._old.items() if _is_unsure(old, profiles)]
+        # A profile that another configuration has wishes as many as there are.
+        so_far = context.store.histories.kept(unsure) if unsure else {}
+        self._wished = {
+            key: max(_wished(old, profiles), len(so_far.get(key, ()))) for key, old in self._old.items()
+        }
         self.kept: dict[int, str] = {}
 
     def keep(self, file_ids: Iterable[int]) -> dict[int, str]:
@@ -97,6 +103,11 @@ def _wished(old: Replaceable, profiles: Mapping[str, Profile]) -> int:
     """Return how many replaced copies are kept: as many as the profile wishes that wishes most."""
     wishes = [profiles[name].parameters.keep_replaced for name in old.profiles if name in profiles]
     return max(wishes, default=0)
+
+
+def _is_unsure(old: Replaceable, profiles: Mapping[str, Profile]) -> bool:
+    """Tell whether a saved profile wants the file of which this configuration knows nothing."""
+    return any(name not in profiles and not name.startswith(ONE_OFF) for name in old.profiles)
 
 
 def _old_copy(old: Replaceable) -> aside.OldCopy:

@@ -144,6 +144,7 @@ def _profile(known: Known, profile: Profile) -> dict[str, object]:
         "next_run_at": iso(known.next_runs.get(name)),
         "last_run": run_document(last) if last else None,
         "files": {state.value: counts.files.get(state, 0) if counts else 0 for state in FileState},
+        "kept": counts.kept if counts else 0,
         "bytes": {
             "present": counts.bytes_present if counts else 0,
             "wanted": counts.bytes_wanted if counts else 0,

@@ -145,7 +145,7 @@ class _Verification:
         """Look at everything, then do what was asked for besides."""
         self._tallies = self._store.verifications.tallies(self._order.scope)
         every = self._roots()
-        self._begin()
+        self._begin(every)
         for root in every:
             self._inspect(root)
         for root in every:
@@ -167,7 +167,7 @@ class _Verification:
                 found.append(root)
         return found
 
-    def _begin(self) -> None:
+    def _begin(self, every: Sequence[RootRecord]) -> None:
         done_files = done_size = 0
         if self._order.deep:
             begun = self._store.verifications.begin(
@@ -178,7 +178,7 @@ class _Verification:
             done_files = sum(tally.done_files for tally in self._tallies.values())
             done_size = sum(tally.done_size for tally in self._tallies.values())
         files = sum(tally.files for tally in self._tallies.values())
-        size = sum(tally.size for tally in self._tallies.values()) if self._order.deep else 0
+        size = self._to_read(every) if self._order.deep else 0
         if self._begun is not None and done_files:
             self._checked, self._size = done_files, done_size
             known = self._store.verifications.damaged(self._order.scope, since=self._begun.started_at)
@@ -186,6 +186,11 @@ class _Verification:
             when = iso(self._begun.stopped_at)
             self._watch.step(f"goes on where it stopped on {when}: {done_files} of {files} files are done")
         self._watch.began(files=files, size=size, done_files=done_files, done_size=done_size)
+
+    def _to_read(self, every: Sequence[RootRecord]) -> int:
+        """Return the bytes of all copies; those that were kept are read anew each time."""
+        kept = [copy for root in every for copy in self._store.inventory.kept(self._order.scope, root.id)]
+        return sum(each.size or 0 for each in (*self._tallies.values(), *kept))
 
     def _way(self, root: RootRecord) -> Way:
         jobs = self._order.jobs or (JOBS_ON_NETWORK if is_on_network(root.path) else 1)
@@ -256,6 +261,8 @@ class _Verification:
         kept = self._store.inventory.kept(self._order.scope, root.id)
         findings = list(inspecting.inspect(root.path, [kept], self._way(root))) if kept else []
         self._kept += len(findings)
+        if self._order.deep:
+            self._size += sum(finding.size or 0 for finding in findings if finding.sha256 is not None)
         suspected = [finding for finding in findings if finding.problem is not None]
         if not suspected:
             return
@@ -303,6 +310,7 @@ class _Verification:
         )
 
     def _write_sums(self, root: RootRecord) -> Path:
+        roots.require_there(root)
         bad = {finding.copy.path for finding in self._bad if finding.copy.root_id == root.id}
         return summing.write_sums(self._store, root, without=bad)
 

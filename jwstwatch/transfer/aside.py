@@ -45,8 +45,8 @@ def keep(old: OldCopy) -> str | None:
 
     Returns where, relative to the root; None where no such copy stands at its path any more, or where it is
     not what was verified: what was damaged is not kept. The folder is yet to be synced.
-    Raises `UnsafePathError` where a link, or no folder, is in the way, and `StorageError` where the disk
-    refuses; nothing is half there then.
+    Raises `UnsafePathError` where a link, or no folder, is in the way or this user may not write, and
+    `StorageError` where the disk refuses; nothing is half there then.
     """
     target = join_safely(old.root, old.path)
     with translate_storage_errors(old.root / FOLDER):
@@ -58,8 +58,14 @@ def keep(old: OldCopy) -> str | None:
                 if _holds(kept, target, old):
                     return place
                 continue
-            _make_folders(old.root, place)
-            return place if _give(target, kept, old) else None
+            try:
+                _make_folders(old.root, place)
+                return place if _give(target, kept, old) else None
+            except PermissionError as error:
+                raise UnsafePathError(
+                    f"{kept.parent} may not be written by this user: the older copy stays as it is",
+                    hint="Check the owner and the modes of the folder, then retry.",
+                ) from error
     raise AssertionError("unreachable")
 
 

@@ -119,7 +119,7 @@ class Attempt:
             size=partial.size,
             sha256=partial.sha256,
             received=self.received,
-            evidence=evidence | ({"md5": self._came_twice} if self._came_twice else {}),
+            evidence=evidence | ({} if partial.md5 is None else {"md5": partial.md5}),
             note=self._note(partial.size),
         )
 

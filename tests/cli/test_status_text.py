@@ -293,7 +293,7 @@ def test_a_plan_that_waits_is_told_with_the_word_it_waits_for() -> None:
     [
         ("space", "as far as there is room", "space on its disk"),
         ("quota", "as far as there is room", "its quota"),
-        ("reprocess_budget", "a part of it a day", "its reprocess budget of the coming days"),
+        ("reprocess_budget", "a part of it a day", "the reprocess budget of the coming days"),
     ],
 )
 def test_what_waits_for_room_is_told_beside_the_plan(limit: str, when: str, words: str) -> None:

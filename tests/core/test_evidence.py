@@ -139,3 +139,10 @@ def test_only_what_the_keyword_service_told_first_explains_a_listing() -> None:
     assert evidence.unexplained(found, facts=stated, former_ended="caom.size was 1, now 2") == found
     assert evidence.unexplained(found, facts=stated, former_ended="") == found
     assert evidence.unexplained(found, facts={}, former_ended=told_first) == found
+
+
+def test_the_same_change_told_by_a_row_that_lags_is_explained() -> None:
+    found = (evidence.Contradiction(fact="caom.size", before=1, now=2),)
+    ended = "caom.prvversion was a, now b; caom.size was 1, now 2"
+    assert evidence.unexplained(found, facts={}, former_ended=ended) == ()
+    assert evidence.unexplained(found, facts={}, former_ended="caom.size was 2, now 1") == found

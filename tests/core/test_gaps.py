@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jwstwatch.core import space
 from jwstwatch.core.gap_words import count_by_kind, summarise
 from jwstwatch.core.gaps import Copy, Gap, GapKind, Known, find_gaps
 from jwstwatch.core.instruments import DETECTORS
@@ -294,6 +295,9 @@ def test_each_state_of_a_file_is_a_gap_with_its_reason_and_time() -> None:
     assert lines[FileState.WITHHELD] == "released 2026-03-01T13:00:00Z"
     assert lines[FileState.FAILED] == "from 2026-03-01T13:00:00Z"
     assert lines[FileState.WANTED] == "at the next run"
+    reason = f"the archive has a newer revision{space.BETWEEN}{space.waits_for_budget('20 GB')}"
+    (waiting,) = judged(Copy(state=FileState.STALE, reason=reason))
+    assert (waiting.reason, summarise([waiting])[0].next) == (reason, "on a later day")
     (lost,) = judged(Copy(state=FileState.GONE, has_copy=False))
     assert lost.reason == "no longer in the archive; no copy is here"
 

@@ -53,6 +53,7 @@ def test_words_of_an_option_are_read_in_their_order() -> None:
     ("written", "because"),
     [
         ("hold", "'hold' is neither replace nor keep"),
+        ({"uncal": "replace", "other": "keep"}, "'other' is no file type such as uncal, nor others"),
         ({"uncal": "maybe"}, "'maybe' is neither replace nor keep"),
         ({"uncal": None}, "None is neither"),
         ({"uncal": ["keep"]}, "[keep] is neither"),

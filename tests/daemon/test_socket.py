@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import socket
 import stat
@@ -24,7 +25,7 @@ from jwstwatch.daemon.answering import Answering
 from jwstwatch.daemon.listening import Client, Listener, choose_place
 from jwstwatch.daemon.runner import Runner, Ticket
 from jwstwatch.errors import ExitCode, UsageError
-from jwstwatch.sync.context import Options
+from jwstwatch.sync.context import WISHES, Options
 
 STATE = "sqlite:////nowhere/state.db"
 PATIENCE = 20.0
@@ -128,6 +129,19 @@ class TestAnswers:
             assert conversation is not None
             assert list(conversation) == []
         assert service.ran == [("a", Options())]
+
+    @pytest.mark.parametrize("wish", WISHES)
+    def test_a_wish_reaches_the_run_and_is_logged(
+        self, wish: str, service: Service, environ: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        service.ends.set()
+        request = {"ask": "run-now", "profiles": ["a"], wish: True, "follow": True}
+        with talk(STATE, environ, request) as conversation:
+            assert conversation is not None
+            assert list(conversation)[-1]["event"] == "ended"
+        assert service.ran == [("a", Options(**{wish: True}))]
+        assert f"--{wish.replace('_', '-')}" in caplog.text
 
     def test_no_names_mean_every_enabled_profile(self, service: Service, environ: dict[str, str]) -> None:
         service.settings.profiles["b"].parameters.enabled = False

@@ -102,14 +102,16 @@ def test_kept_copies_are_told_newest_first_until_they_are_forgotten(desk: Desk) 
     assert [entry.revision for entry in desk.rows(tables.replaced)] == [1, 2]
 
 
-def test_replaceable_is_a_sound_copy_of_a_known_revision_with_who_wants_it(desk: Desk) -> None:
+def test_replaceable_is_a_copy_of_a_known_revision_with_who_wants_it(desk: Desk) -> None:
     ids = desk.fetch(RATE)
     replace(desk, profile=OTHER).want(RATE, state=FileState.PRESENT)
     histories = desk.store.histories
     (found,) = histories.replaceable(ids.values()).values()
     assert (found.revision, found.size, found.profiles) == (1, 1000, (OTHER, PROFILE))
-    desk.set_file(ids.values(), damage="its content changed")
-    assert histories.replaceable(ids.values()) == {}
+    assert found.modified_ns is not None
+    desk.set_file(ids.values(), damage="missing")
+    (found,) = histories.replaceable(ids.values()).values()
+    assert found.modified_ns is None, "its time alone proves nothing: the disk may have been away"
     desk.set_file(ids.values(), damage=None, revision=None)
     assert histories.replaceable(ids.values()) == {}
 

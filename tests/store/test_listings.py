@@ -143,6 +143,21 @@ def test_a_contradicted_fact_raises_the_revision_once(desk: Desk, changed: str) 
     assert desk.later(3 * DAY).list(row(parent=1002, size=5))[RATE].revision == 3
 
 
+def test_a_change_is_seen_although_the_observation_has_another_number_since(desk: Desk) -> None:
+    desk.fetch(RATE)
+    assert desk.list(row(obsid=6000))[RATE].revision == 1
+    assert desk.list(row(obsid=7000, size=2000))[RATE].revision == 2
+    assert desk.states() == {RATE: FileState.STALE}
+
+
+def test_another_parent_whose_list_lags_tells_of_no_second_change(desk: Desk) -> None:
+    desk.list(row(), row(parent=1002))
+    assert desk.list(row(prvversion="1.18.0"))[RATE].revision == 2
+    desk.list(row(parent=1002))
+    assert desk.list(row(parent=1002, prvversion="1.18.0"))[RATE].revision == 2
+    assert desk.list(row(parent=1002, prvversion="1.19.0"))[RATE].revision == 3
+
+
 def test_every_copy_of_a_revised_product_is_stale_at_once_and_stays_where_it_is(desk: Desk) -> None:
     names = file_names(3)
     ids = desk.fetch(*names)

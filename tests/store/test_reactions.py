@@ -74,11 +74,13 @@ def test_a_kept_file_is_unchanged_in_a_run_and_no_bytes_are_wanted_for_it(desk: 
     desk.store.reactions.keep(PROFILE, ["_rate.fits"], keeps=True)
     counts = desk.store.reports.of_run(desk.run.id, PROFILE)
     assert (counts.unchanged, counts.waiting + counts.failed) == (1, 1), "also one that failed before"
-    assert desk.store.reports.counts()[PROFILE].bytes_wanted == 1000
+    standing = desk.store.reports.counts()[PROFILE]
+    assert (standing.bytes_wanted, standing.kept, standing.files[FileState.STALE]) == (1000, 1, 2)
     desk.store.reactions.keep(PROFILE, ["_rate.fits"], keeps=False)
     counts = desk.store.reports.of_run(desk.run.id, PROFILE)
     assert (counts.unchanged, counts.waiting + counts.failed) == (0, 2)
-    assert desk.store.reports.counts()[PROFILE].bytes_wanted == 2000
+    standing = desk.store.reports.counts()[PROFILE]
+    assert (standing.bytes_wanted, standing.kept) == (2000, 0)
 
 
 def test_a_copy_of_no_known_revision_is_never_kept_and_is_mended_like_a_new_file(desk: Desk) -> None:

@@ -170,7 +170,7 @@ def choice(root: Path, number: int, path: str) -> Choice:
         file_id=number,
         product_id=number,
         root=root,
-        identity="",
+        identity=markers.establish(root, expected=None, files=0),
         path=path,
         name=path.rpartition("/")[2],
         uri=f"mast:JWST/product/{number}",
@@ -201,3 +201,16 @@ def test_what_was_removed_before_a_folder_refused_is_told_and_the_folder_is_name
     assert removal.left == dict.fromkeys((1, 2), removal.failure.message)
     assert removal(files[2:]) == []
     assert [file.full.exists() for file in files] == [False, True, True]
+
+
+def test_files_below_an_empty_mount_point_are_not_taken_for_removed(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    file = choice(root, 1, f"01345/{NAME}")
+    put(file.full)
+    root.rename(tmp_path / "unmounted")
+    root.mkdir()
+    removal = Removal()
+    assert removal([file]) == []
+    assert isinstance(removal.failure, RootMissingError)
+    assert removal.left == {1: removal.failure.message}

@@ -91,14 +91,22 @@ def test_only_a_copy_of_the_present_revision_that_is_in_use_is_asked_for(
         {"s3.etag": '"one"'},
         {ETAG: 'W/"one"'},
         {"keywords.cal_ver": f'"{ETAG}": "x'},
-        STATED | {"keywords.checksum": "0" * 32},
+        STATED | {"keywords.checksum": "0" * 32, "http.md5": "0" * 32},
     ],
 )
-def test_files_of_which_nothing_or_a_checksum_is_stated_are_not_asked_for(
+def test_files_of_which_nothing_is_stated_or_whose_checksum_was_met_are_not_asked_for(
     fetched: Desk, facts: Mapping[str, str] | None
 ) -> None:
     set_product(fetched, NAMES[0], facts=facts)
     assert due(fetched) == NAMES[1:]
+
+
+@pytest.mark.parametrize("md5", [{}, {"http.md5": "1" * 32}])
+def test_a_checksum_that_the_copy_has_not_proved_to_have_does_not_cover_it(
+    fetched: Desk, md5: Mapping[str, str]
+) -> None:
+    set_product(fetched, NAMES[0], facts=STATED | {"keywords.checksum": "0" * 32} | md5)
+    assert due(fetched) == NAMES
 
 
 def test_only_validators_that_are_believed_make_a_file_due(fetched: Desk) -> None:

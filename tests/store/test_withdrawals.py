@@ -283,6 +283,7 @@ def test_how_much_is_gone_is_told_without_what_is_superseded(desk: Desk) -> None
     assert (found.confirmed, found.missing, found.files) == (1, 1, 4)
     assert (found.examples, found.since) == ((names[1],), NOW)
     assert mark(desk.later(DAY), superseded_only=True) == [names[0]]
+    assert desk.store.reports.counts()[PROFILE].files == {FileState.PRESENT: 4}, "that is no loss"
 
 
 # -- who is asked again
@@ -297,7 +298,7 @@ def test_a_missing_product_is_asked_for_once_more_after_a_day(desk: Desk) -> Non
 
     def due(hours: int) -> list[int]:
         now = NOW + hours * HOUR
-        return desk.store.withdrawals.due(PROFILE, {PROFILE}, now=now)
+        return desk.store.withdrawals.due(PROFILE, {PROFILE}, now=now, heard_at=None)
 
     assert (due(23), due(24)) == ([], [1001])
     listed(desk.later(DAY), row(kept))
@@ -307,6 +308,19 @@ def test_a_missing_product_is_asked_for_once_more_after_a_day(desk: Desk) -> Non
     listed(desk.later(2 * DAY), row(kept), row(lost))
     listed(desk.later(3 * DAY), row(kept), row(lost))
     assert due(24 * 5) == []
+
+
+def test_an_empty_list_is_asked_for_again_when_a_query_was_asked_that_tells_of_another_number(
+    desk: Desk,
+) -> None:
+    desk.observe(observation(1))
+    desk.fetch(RATE)
+    listed(desk)
+
+    def due(heard_at: datetime | None) -> list[int]:
+        return desk.store.withdrawals.due(PROFILE, {PROFILE}, now=NOW + 9 * DAY, heard_at=heard_at)
+
+    assert (due(None), due(NOW - HOUR), due(NOW)) == ([], [], [1001])
 
 
 def test_lists_that_nobody_asks_for_are_told_where_they_alone_have_a_product(desk: Desk) -> None:

@@ -351,6 +351,56 @@ def test_copies_in_a_former_output_folder_are_told_and_not_touched(synced: Bench
     assert (other.root, other.now, other.files) == (synced.root, synced.root / "new", 12)
 
 
+@pytest.mark.parametrize("step", ["to give it its new name", "to take its old name"])
+def test_a_file_that_this_user_may_not_move_costs_only_itself(
+    laid: Bench, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    name = next(laid.root.rglob("*.fits")).name
+    before = laid.files()
+    link, unlink = os.link, Path.unlink
+
+    def may_not_link(source: Path, target: Path, **options: Any) -> None:
+        if source.name == name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        link(source, target, **options)
+
+    def may_not_unlink(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == name and path.parent.name.startswith("obsnum"):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        unlink(path, missing_ok=missing_ok)
+
+    if step == "to give it its new name":
+        monkeypatch.setattr(os, "link", may_not_link)
+    else:
+        monkeypatch.setattr(Path, "unlink", may_not_unlink)
+    done = relayout(laid)
+    assert (len(done.moved), done.failure) == (11, None)
+    assert [(each.file.name, each.left) for each in done.refused] == [(name, moving.DENIED)]
+    assert by_name(laid.files()) == by_name(before)
+    assert len(laid.files()) == 12, "by one name each"
+    assert laid.ask("SELECT count(*) FROM relocation") == [(0,)]
+    laid.run()
+    assert laid.fetched == []
+
+
+def test_a_copy_is_not_given_up_for_one_that_is_yet_to_come(laid: Bench) -> None:
+    name = next(laid.root.rglob("*.fits")).name
+    _write(
+        laid,
+        "INSERT INTO file (root_id, path, product_id, state, changed_at) "
+        "SELECT root_id, '09001/' || name, product_id, 'gone', file.changed_at "
+        "FROM file JOIN product ON product.id = product_id WHERE name = ?",
+        name,
+    )
+    _write(laid, "UPDATE file SET state = 'gone' WHERE path LIKE ?", f"%{name}")
+    proposal = propose(laid)
+    assert [each.file.name for each in proposal.left] == [name]
+    done = relocating.carry_out(laid.store, proposal, now=laid.clock)
+    assert (len(done.moved), done.joined) == (11, [])
+    query = "SELECT size IS NOT NULL FROM want JOIN file ON file.id = file_id WHERE path LIKE ?"
+    assert laid.ask(query, f"%{name}") == [(1,)]
+
+
 def _write(bench: Bench, statement: str, *values: object) -> None:
     with contextlib.closing(sqlite3.connect(bench.folder / "state.db")) as connection, connection:
         connection.execute(statement, values)

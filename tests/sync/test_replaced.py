@@ -16,6 +16,7 @@ from jwstwatch.sync.removing import Removal
 from jwstwatch.transfer import aside, copying, placing
 from tests.sync.bench import Bench
 from tests.sync.test_intents import Death, die_in_run, open_intents
+from tests.sync.test_verifying import check, flip
 
 NAME = "jw09001001001_02101_00001_nrca1_rate.fits"
 
@@ -74,11 +75,11 @@ def test_the_newest_replaced_copies_stay_and_every_replacement_is_remembered(syn
     assert not (synced.root / ".replaced" / "09001" / "obsnum01" / "r1").exists()
     assert rows(synced) == [(1, False), (2, True), (3, True)]
     assert_current(synced)
-    keeping(synced, 1)
+    keeping(synced, 1, archive=0)
     contents.append(reprocess(synced))
     synced.run()
     assert kept(synced) == {"r4": contents[3]}
-    keeping(synced, 0)
+    keeping(synced, 0, archive=0)
     reprocess(synced)
     synced.run()
     assert kept(synced) == {}
@@ -97,6 +98,62 @@ def test_a_copy_that_was_changed_or_is_known_to_be_damaged_is_no_former_revision
     synced.run()
     assert kept(synced) == {}
     assert rows(synced) == [(1, False)]
+    assert_current(synced)
+
+
+@pytest.mark.parametrize("is_sound", [True, False], ids=["away for a while", "damaged"])
+def test_what_was_found_wrong_with_a_copy_counts_only_while_its_bytes_say_so(
+    synced: Bench, is_sound: bool
+) -> None:
+    keeping(synced, 1)
+    old = reprocess(synced)
+    path = synced.path(NAME)
+    away = path.with_name("away")
+    if is_sound:
+        path.rename(away)
+    else:
+        flip(path)
+    assert [bad.path for bad in check(synced, deep=True).bad] == [path]
+    if is_sound:
+        away.rename(path)
+    synced.run()
+    assert kept(synced) == ({"r1": old} if is_sound else {})
+    assert_current(synced)
+
+
+def test_what_a_profile_of_another_configuration_wished_to_keep_is_not_removed(synced: Bench) -> None:
+    keeping(synced, 0, archive=1)
+    synced.run("archive")
+    first = reprocess(synced)
+    synced.run()
+    assert kept(synced) == {"r1": first}
+    keeping(synced, 0)  # as with another file of profiles, or none, and the same state
+    second = reprocess(synced)
+    synced.run()
+    assert kept(synced) == {"r2": second}, "as many as there were"
+    assert_current(synced)
+
+
+def test_a_folder_of_kept_copies_that_may_not_be_written_holds_up_nothing_else(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    keeping(synced, 1)
+    old = reprocess(synced)
+    lost = next(path for path in synced.root.rglob("*.jpg"))
+    lost.unlink()
+    monkeypatch.setattr(aside, "_make_folders", refuse)
+    result = synced.attempt()
+    assert (result.record.error_kind, result.record.counts.failed) == (None, 1)
+    assert aside.FOLDER in synced.heard.failures[NAME]
+    assert synced.path(NAME).read_bytes() == old
+    assert lost.exists()
+    monkeypatch.undo()
+    synced.later(hours=1)
+    synced.run()
+    assert kept(synced) == {"r1": old}
     assert_current(synced)
 
 

@@ -22,7 +22,7 @@ from jwstwatch.errors import RootMissingError, StorageError
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.roots import Loss
 from jwstwatch.store.verifications import Scope
-from jwstwatch.sync import inspecting, verifying
+from jwstwatch.sync import inspecting, strangers, verifying
 from jwstwatch.sync.verifying import Order, Report, verify
 from tests.sync.bench import Bench
 
@@ -411,8 +411,10 @@ def test_kept_copies_are_verified_too(synced: Bench) -> None:
             (str(kept.relative_to(synced.root)), name),
         )
     (kept.parent / "unknown.fits").write_bytes(b"x")
-    report = check(synced, deep=True)
+    ear = Ear()
+    report = check(synced, deep=True, ear=ear)
     assert (report.kept, report.bad) == (1, ())
+    assert ear.planned[1] == ear.bytes == report.size
     assert [each.full.name for each in report.strangers.foreign] == ["unknown.fits"]
     flip(kept)
     assert check(synced).bad == ()
@@ -443,6 +445,22 @@ def test_sums_are_what_sha256sum_checks(synced: Bench) -> None:
     assert checked() == 0
     assert flipped not in report.sums[0].read_text()
     assert check(synced, deep=True).strangers.foreign == []
+
+
+def test_no_sums_are_written_to_the_mount_point_of_a_disk_that_went_away(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = strangers.search
+
+    def unmount(*arguments: Any, **options: Any) -> None:
+        search(*arguments, **options)
+        synced.root.rename(synced.folder / "unmounted")
+        synced.root.mkdir()
+
+    monkeypatch.setattr(strangers, "search", unmount)
+    with pytest.raises(RootMissingError):
+        check(synced, sums=True)
+    assert list(synced.root.iterdir()) == []
 
 
 def test_names_that_could_be_misread_are_escaped_as_sha256sum_does(tmp_path: Path) -> None:

@@ -221,6 +221,24 @@ def test_an_observation_whose_new_number_is_not_heard_of_yet_is_not_taken_for_go
     assert (gone(bench), bench.fetched) == ([], [])
 
 
+def test_an_observation_that_another_query_found_is_neither_gone_nor_asked_for_all_the_time(
+    synced: Bench,
+) -> None:
+    narrow = {"propID": 9001, "date_select": ["2026-03-02", "2026-04-01"], "recheck": "20d", "settle": "1s"}
+    synced.configure({"watch": narrow})
+    synced.run()
+    renumber(synced)
+    synced.later(days=21)
+    synced.run()
+    for _ in range(2):
+        synced.later(days=2)
+        synced.run()
+        assert synced.asked_products == 0
+    synced.later(days=20)
+    synced.run()
+    assert (gone(synced), synced.notices()) == ([], {})
+
+
 def test_a_pair_of_an_observation_that_nobody_knows_keeps_nothing_and_proves_nothing(synced: Bench) -> None:
     name, other = sorted(synced.states())[:2]
     for pair, since in ((name, "NULL"), (other, "'2026-01-01 00:00:00.000000'")):
