@@ -226,7 +226,10 @@ def _print_next(settings: Settings, report: Report) -> None:
     if report.alarm is not None or report.stopped or not report.bad:
         return
     if mended is None:
-        print("`jwstwatch verify --repair` queues them (what --deep found is remembered until it is mended).")
+        print(
+            "`jwstwatch verify --repair` queues what can be fetched again "
+            "(what --deep found is remembered until it is mended)."
+        )
         return
     if mended.queued:
         names = [name for name in mended.profiles if name in settings.profiles]
@@ -247,5 +250,10 @@ def _print_left(settings: Settings, report: Report) -> None:
         print(f"{counted(mended.unwanted, 'file')}: no profile selects them, so no run fetches them.")
     if mended.denied:
         print(f"{counted(mended.denied, 'file')}: not queued, as this user may not read them.")
+    kept = [bad for bad in report.bad if bad.revision is not None]
+    if forgotten := sum(bad.fault == "missing" for bad in kept):
+        print(f"{counted(forgotten, 'file')} kept of an earlier revision: missing, and forgotten now.")
+    if len(kept) > forgotten:
+        print(f"{counted(len(kept) - forgotten, 'file')} kept of an earlier revision: bad, left as it is.")
     if any(bad.fault == "foreign" for bad in report.bad):
         print("What stands in the place of a file has to be moved away first: a run leaves it alone.")

@@ -140,7 +140,7 @@ def _file_lines(file: FileReport) -> list[str]:
         ),
         (file.superseded, "superseded: on the pages no more, and in `jwstwatch files --all` only"),
         (file.profiles, f"wanted by {', '.join(file.profiles)}"),
-        (file.keeping, f"kept in spite of a newer revision (on_reprocessed: keep) by {', '.join(file.keeping)}"),
+        (file.keeping, f"on_reprocessed keeps it, newer revisions or not: {', '.join(file.keeping)}"),
         (file.sha256, f"revision {file.revision}, {file.size} bytes, SHA-256 {file.sha256}"),
         (file.damage, f"damaged: {file.damage}"),
         (file.checked_at, f"read through last {iso(file.checked_at)}"),

@@ -112,7 +112,7 @@ def question(
         return Question.WHOLE
     if _is_older(inquiry.whole_at, recheck, now):
         return Question.WHOLE
-    if changed_at is not None and changed_at > inquiry.answered_at:
+    if changed_at is not None and inquiry.answered_at < changed_at <= now + CLOCKS_DIFFER:
         return Question.WHOLE
     return Question.RECENT if _is_older(inquiry.answered_at, REST, now) else None
 

@@ -18,6 +18,8 @@ from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.runs import bury_dead
 
+FOUND = "the archive no longer lists it; its copy is there again"
+
 LOT = 5000
 """Copies that are handed out, and held in memory, at a time."""
 
@@ -187,8 +189,56 @@ class Roots:
             ]
             after = rows[-1].path
 
+    def lost_for_good(self, root_id: int, *, profile: str) -> list[Copy]:
+        """Return what the archive has no more and no copy is known of, as far as one was verified once."""
+        file, want = tables.file, tables.want
+        query = select(file).where(
+            file.c.root_id == root_id,
+            file.c.state == FileState.GONE.value,
+            file.c.size.is_(None),
+            func.coalesce(file.c.sha256, "") != "",
+            ~file.c.declined,
+            exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
+        )
+        with self._database.read() as connection:
+            return [
+                Copy(
+                    file_id=row.id,
+                    product_id=row.product_id,
+                    path=row.path,
+                    size=None,
+                    sha256=row.sha256,
+                    gone=True,
+                )
+                for row in connection.execute(query.order_by(file.c.path))
+            ]
+
+    def record_found(self, run_id: int | None, found: Sequence[Copy], *, now: datetime) -> None:
+        """Copies of what the archive has no more are there again, with the bytes that were verified."""
+        file = tables.file
+        with self._database.write() as connection:
+            for copy in found:
+                connection.execute(
+                    update(file)
+                    .where(file.c.id == copy.file_id, file.c.state == FileState.GONE.value)
+                    .where(file.c.size.is_(None), file.c.sha256 == copy.sha256)
+                    .values(size=copy.size, modified_ns=copy.modified_ns, reason=FOUND, changed_at=now)
+                )
+            happened = [
+                events.Event(
+                    product_id=copy.product_id,
+                    file_id=copy.file_id,
+                    run_id=run_id,
+                    kind="found",
+                    detail=f"{copy.size} bytes, SHA-256 {copy.sha256}",
+                )
+                for copy in found
+            ]
+            events.record(connection, happened, now=now)
+            mark_pages_due_for_files(connection, [copy.file_id for copy in found])
+
     def record_losses(self, run_id: int | None, losses: Sequence[Loss], *, now: datetime) -> int:
-        """What the disk does not confirm is wanted again; a `gone` one cannot come back and is noted once.
+        """What the disk does not confirm is wanted again; a `gone` one is noted once, with its SHA-256.
 
         A copy that was replaced, or dropped, since it was looked for stays. Returns how many are lost.
         """
@@ -233,6 +283,8 @@ def _lose(connection: Connection, loss: Loss, now: datetime) -> bool:
         "next_attempt_at": None,
         "changed_at": now,
         **tables.NO_COPY,
+        # Nobody can fetch it again: should it come back with its disk, this tells that it is the same.
+        "sha256": case((gone, file.c.sha256), else_=None),
     }
     statement = update(file).where(*as_judged).values(values)
     return connection.execute(statement.returning(file.c.id)).first() is not None

@@ -170,12 +170,8 @@ listing = Table(
     ),
     Column("missing_at", UtcDateTime, comment="the last whole list of the parent without it"),
     Index(None, "parent_obsid"),
-    Index(
-        None,
-        "missing_since",
-        sqlite_where=text("missing_since IS NOT NULL"),
-        postgresql_where=text("missing_since IS NOT NULL"),
-    ),
+    # For PostgreSQL it is whole: a condition would load that dialect at every start.
+    Index(None, "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
     comment="a product as one observation lists it",
 )
 

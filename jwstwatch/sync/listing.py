@@ -197,11 +197,14 @@ def plan_batch(
 
 
 def _supersede(context: Context, subject: Subject, plan: Sequence[PlanRow]) -> None:
-    """Flag what an association or pool that is new here, or listed again, takes the place of."""
+    """Flag what an association or pool that is new here, or listed again, takes the place of.
+
+    One that has not come yet may be new to a run that was killed before it could do this.
+    """
     arrived = [
         row.product_id
         for row in plan
-        if (row.known is None or row.known.known.state is FileState.GONE)
+        if (row.known is None or row.known.known.state in (FileState.GONE, FileState.WANTED))
         and superseding.logical_name(row.path.rpartition("/")[2]) is not None
     ]
     if arrived:

@@ -19,7 +19,18 @@ from jwstwatch.store.plans import PlanRow
 from jwstwatch.store.reports import FileQuery, FileReport
 from jwstwatch.store.scratch import end_run_of, scratch_copy
 from jwstwatch.store.transfers import Claim, Intent
-from jwstwatch.sync import adopting, authorising, fetching, holding, listing, reacting, roots, rules, weighing
+from jwstwatch.sync import (
+    adopting,
+    authorising,
+    fetching,
+    holding,
+    inquiring,
+    listing,
+    reacting,
+    roots,
+    rules,
+    weighing,
+)
 from jwstwatch.sync.context import Context, Nobody, Options
 
 _CLAIMED_AT_ONCE = 500
@@ -66,6 +77,7 @@ def _rehearse(profile: Profile, context: Context, options: Options) -> Rehearsal
         )
     heard = listing.Heard(skipped=set())
     listing.list_and_plan(logged_in.context, subject, heard)
+    inquiring.inquire(logged_in.context, subject)
     reacting.arrange(context, subject)
     held = _held(context, subject)
     admission, refusal = weighing.foresee(context, subject)

@@ -13,6 +13,7 @@ from jwstwatch.errors import UsageError
 from jwstwatch.files import translate_storage_errors
 from jwstwatch.store.roots import Copy, Loss, RootRecord
 from jwstwatch.store.store import Store
+from jwstwatch.store.verifications import Scope
 from jwstwatch.sync import relocating
 
 ACCEPTED = "missing on disk, as accepted"
@@ -155,7 +156,15 @@ def accept(store: Store, root: RootRecord, *, profiles: Collection[str], now: da
     for lot in _lots(store, root, root.path):
         losses = [loss for copy, entry in lot if (loss := _judged(root, copy, entry, accepted)) is not None]
         store.roots.record_losses(None, losses, now=now)
+    _forget_kept(store, root)
     return accepted
+
+
+def _forget_kept(store: Store, root: RootRecord) -> None:
+    """Former copies that are not there can never come back: nobody is to miss them again."""
+    kept = store.inventory.kept(Scope(), root.id)
+    found = looking.look(root.path, [copy.path for copy in kept])
+    store.inventory.forget_kept([copy for copy in kept if copy.path not in found])
 
 
 def _judged(root: RootRecord, copy: Copy, entry: OnDisk | None, accepted: Accepted) -> Loss | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from jwstwatch.core.planning import DiskKind, OnDisk
@@ -74,9 +75,29 @@ def check_disk(context: Context, subject: Subject) -> None:
             hint="Nothing was fetched or marked. Is a disk below it not mounted? If it is right that they "
             f"are gone: `jwstwatch root accept {subject.root.path}`.",
         )
+    _take_back(context, subject)
     if losses:
         context.report.warned(f"{len(losses)} files are missing or damaged on disk and are fetched again")
         context.store.roots.record_losses(subject.run.id, losses, now=context.now())
+
+
+def _take_back(context: Context, subject: Subject) -> None:
+    """Take up copies that were missing and cannot be fetched again: a disk below the root may be back."""
+    root = subject.root.path
+    lost = context.store.roots.lost_for_good(subject.root.id, profile=subject.profile.name)
+    there = looking.look(root, [copy.path for copy in lost])
+    found: list[Copy] = []
+    for copy in lost:
+        if copy.path not in there or there[copy.path].kind is not DiskKind.FILE:
+            continue
+        try:
+            read = looking.fingerprint(root / copy.path)
+        except OSError:
+            continue
+        if read.sha256 == copy.sha256:
+            found.append(replace(copy, size=read.size, modified_ns=read.modified_ns))
+    if found:
+        context.store.roots.record_found(subject.run.id, found, now=context.now())
 
 
 def _problem(copy: Copy, found: OnDisk | None, *, sizes: bool) -> str | None:

@@ -190,7 +190,7 @@ class _Verification:
     def _to_read(self, every: Sequence[RootRecord]) -> int:
         """Return the bytes of all copies; those that were kept are read anew each time."""
         kept = [copy for root in every for copy in self._store.inventory.kept(self._order.scope, root.id)]
-        return sum(each.size or 0 for each in (*self._tallies.values(), *kept))
+        return sum(tally.size for tally in self._tallies.values()) + sum(copy.size or 0 for copy in kept)
 
     def _way(self, root: RootRecord) -> Way:
         jobs = self._order.jobs or (JOBS_ON_NETWORK if is_on_network(root.path) else 1)

@@ -13,7 +13,6 @@ depends_on = None
 
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 _TIME = sa.DateTime(timezone=True)
-_LISTED_NO_MORE = sa.text("missing_since IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -42,8 +41,7 @@ def upgrade() -> None:
         op.f("ix_listing_missing_since"),
         "listing",
         ["missing_since"],
-        sqlite_where=_LISTED_NO_MORE,
-        postgresql_where=_LISTED_NO_MORE,
+        sqlite_where=sa.text("missing_since IS NOT NULL"),
     )
     op.add_column(
         "file",

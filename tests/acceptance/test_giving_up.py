@@ -127,7 +127,7 @@ def test_a_failed_file_is_tried_again_at_the_next_run_as_asked(
     (waiting,) = failing.run_now(code=3)
     assert (waiting["downloaded"], waiting["failed"]) == (0, 1)
     answer = told(failing, "retry")
-    assert answer == {"schema": 1, "retried": 1, "profiles": ["watch"], "daemon": False}
+    assert answer == {"schema": 1, "retried": 1, "profiles": ["watch"], "daemon": False, "left": []}
     (run,) = failing.run_now()
     assert (run["outcome"], run["downloaded"]) == ("complete", 1)
     assert_as_archived(failing.files(), archive.catalogue)
@@ -143,7 +143,7 @@ def test_a_daemon_tries_a_failed_file_again_at_once(world: World, archive: Archi
         wait_until(lambda: ended_runs(world, "watch") == 1, "the first run ends")
         archive.faults.clear()
         answer = told(world, "retry")
-        assert answer == {"schema": 1, "retried": 1, "profiles": ["watch"], "daemon": True}
+        assert answer == {"schema": 1, "retried": 1, "profiles": ["watch"], "daemon": True, "left": []}
         wait_until(lambda: is_complete(world, "watch"), "the file is fetched")
         assert_told(world.run("retry", "nonsense"), 2, "no file is known as nonsense")
     finally:

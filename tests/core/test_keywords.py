@@ -52,6 +52,8 @@ def test_what_is_about_to_be_fetched_is_asked_about_unless_the_answer_is_newer()
 
     assert asked(NOW) is Question.WHOLE
     assert asked(NOW - HOUR) is None
+    # Noted by a clock that was ahead: it would be newer than every answer.
+    assert asked(NOW + DAY) is None
     assert asked(NOW, Inquiry(answered_at=NOW - HOUR, whole_at=NOW - HOUR, failed_at=NOW)) is None
 
 

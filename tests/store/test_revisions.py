@@ -70,6 +70,21 @@ def test_a_service_that_repeats_the_former_content_is_no_news(desk: Desk) -> Non
     assert product(desk)[1] == 2
 
 
+def test_what_held_of_the_former_content_holds_where_the_same_bytes_came_again(desk: Desk) -> None:
+    desk.want(RATE)
+    hear(desk, facts(1))
+    arrive(desk)
+    desk.list(row(size=1001))  # which was no other content
+    assert hear(desk, facts(1)) == []
+    assert desk.product().facts == {}
+    desk.place(*desk.next_run().claim())
+    assert hear(desk, facts(1)) == []
+    assert desk.product().facts == facts(1)
+    key, _ = product(desk)
+    assert hear(desk, facts(2)) == [key]
+    assert hear(desk, facts(1)) == []
+
+
 def test_what_was_stated_of_the_former_content_is_remembered_with_its_end(desk: Desk) -> None:
     desk.want(RATE)
     hear(desk, facts(1))

@@ -14,7 +14,7 @@ from jwstwatch.store import tables
 from jwstwatch.store.plans import Adopted
 from jwstwatch.store.roots import LOT, Loss
 from jwstwatch.store.store import Store
-from tests.store.desk import DAY, JPG, NOW, OTHER, RATE, Desk, digest, file_names, row
+from tests.store.desk import DAY, JPG, NOW, OTHER, PROFILE, RATE, Desk, digest, file_names, row
 
 A, B = "a" * 36, "b" * 36
 
@@ -138,16 +138,24 @@ def test_a_copy_that_the_disk_does_not_confirm_is_wanted_again(desk: Desk) -> No
 def test_a_copy_of_what_the_archive_lists_no_longer_cannot_come_back_and_is_noted_once(desk: Desk) -> None:
     ids = desk.fetch(RATE)
     desk.set_file(ids.values(), state="gone")
+    verified = desk.row_of(ids[RATE]).sha256
     run = desk.next_run()
     run.store.roots.record_losses(run.run.id, losses(desk, RATE), now=NOW + DAY)
     assert desk.states() == {RATE: FileState.GONE}
     assert desk.file().reason == "missing on disk"
-    assert desk.file().sha256 is None
+    entry = desk.row_of(ids[RATE])
+    assert (entry.size, entry.sha256) == (None, verified)
     assert run.claim() == []
     assert desk.kinds() == ["wanted", "fetched", "lost"]
     # The next look does not find it missing again and again.
     assert copies(desk) == []
     assert desk.store.roots.all()[0].files == 0
+    # It may come back with its disk.
+    (lost,) = desk.store.roots.lost_for_good(desk.root.id, profile=PROFILE)
+    desk.store.roots.record_found(None, [replace(lost, size=1000, modified_ns=1)], now=NOW + DAY)
+    assert copies(desk) == [lost.path]
+    assert desk.store.roots.lost_for_good(desk.root.id, profile=PROFILE) == []
+    assert desk.kinds()[-1] == "found"
 
 
 def test_no_losses_are_nothing_to_record(desk: Desk) -> None:

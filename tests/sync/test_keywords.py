@@ -131,6 +131,22 @@ def test_a_lagging_checksum_costs_one_more_transfer_and_is_not_believed_again(be
     assert bench.reports()[A_RATE].revision == 1
 
 
+def test_a_service_that_is_ahead_of_what_the_archive_sends_leaves_no_old_copy_for_good(bench: Bench) -> None:
+    bench.configure({"watch": {"propID": 9001, "filetypes": ["rate"]}})
+    bench.run()
+    catalogue = bench.server.catalogue
+    known = catalogue.product(A_RATE)
+    catalogue._keywords_of[known.uri] = replace(known, revision=2, modified=bench.clock)
+    bench.later(days=2)
+    bench.run()
+    assert (bench.fetched, bench.reports()[A_RATE].note) == ([A_RATE, A_RATE], OTHER_CHECKSUM)
+    catalogue.lag_keywords(False)
+    reprocess_unseen(bench, A_RATE)
+    bench.later(days=8)
+    bench.run()
+    assert bench.path(A_RATE).read_bytes() == catalogue.read(A_RATE).content
+
+
 def test_another_content_of_the_same_size_is_found_and_replaced_in_the_same_run(synced: Bench) -> None:
     old = synced.path(A_RATE).read_bytes()
     reprocess_unseen(synced, A_RATE)

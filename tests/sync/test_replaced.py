@@ -12,6 +12,7 @@ import pytest
 from jwstwatch.core.model import FileState
 from jwstwatch.store.transfers import Transfers
 from jwstwatch.sync import replacing
+from jwstwatch.sync.rehousing import accept, find
 from jwstwatch.sync.removing import Removal
 from jwstwatch.transfer import aside, copying, placing
 from tests.sync.bench import Bench
@@ -288,6 +289,18 @@ def test_what_lies_where_a_copy_is_to_be_kept_is_not_overwritten(synced: Bench) 
     old = reprocess(synced)
     synced.run()
     assert kept(synced) == {"r1": b"of a state that was lost", "r1-2": old}
+
+
+def test_what_was_kept_on_a_disk_that_is_accepted_empty_is_missed_no_more(synced: Bench) -> None:
+    keeping(synced, 2)
+    for _ in range(2):
+        reprocess(synced)
+        synced.run()
+    (lost,) = synced.root.glob(".replaced/**/r1/*.fits")
+    lost.unlink()
+    accept(synced.store, find(synced.store, synced.root), profiles=["watch"], now=synced.clock)
+    assert (rows(synced), list(kept(synced))) == ([(1, False), (2, True)], ["r2"])
+    assert check(synced).bad == ()
 
 
 def test_what_is_kept_goes_with_a_file_that_is_removed_and_stays_where_that_is_left(synced: Bench) -> None:

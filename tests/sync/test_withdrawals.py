@@ -10,7 +10,8 @@ import pytest
 
 from jwstwatch.core.model import FileState
 from jwstwatch.demo.catalogue import Catalogue
-from jwstwatch.store.withdrawals import Withdrawn
+from jwstwatch.errors import StorageError
+from jwstwatch.store.withdrawals import Withdrawals, Withdrawn
 from jwstwatch.sync import withdrawing
 from tests.sync.bench import Bench
 from tests.sync.conftest import MakeBench
@@ -307,3 +308,47 @@ def test_an_association_with_a_newer_stamp_supersedes_the_older_one(sets: Bench)
     assert flagged(sets) == set()
     assert set(gone(sets)) == new
     assert all(sets.states()[name] is FileState.PRESENT for name in mine)
+
+
+def test_the_only_copy_that_is_left_counts_again_once_its_disk_is_back(synced: Bench) -> None:
+    name = sorted(synced.states())[0]
+    path = synced.path(name)
+    withdraw(synced, name)
+    for _ in range(2):
+        synced.later(hours=25)
+        synced.run()
+    assert gone(synced) == [name]
+    size, away = path.stat().st_size, synced.folder / "unmounted"
+    path.rename(away)
+    synced.run()
+    assert synced.reports()[name].size is None
+    path.write_bytes(b"another file")
+    synced.run()
+    assert synced.reports()[name].size is None
+    away.rename(path)
+    synced.run()
+    assert (gone(synced), synced.reports()[name].size) == ([name], size)
+    assert synced.history(name)[-2:] == ["lost", "found"]
+
+
+def test_what_is_superseded_is_told_although_a_run_ended_before_it_could(
+    sets: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = set(sets.states())
+    observation = next(product.holders[0] for product in catalogue(sets).products if product.name in old)
+    catalogue(sets).reprocess_observation(observation, now=sets.clock)
+
+    def end(*_: object, **__: object) -> None:
+        raise StorageError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Withdrawals, "supersede", end)
+        sets.attempt()
+    assert flagged(sets) == set() < set(sets.states()) - old
+    sets.run()
+    assert flagged(sets) == {name for name in old if name not in asn_names(sets)}
+
+
+def asn_names(bench: Bench) -> set[str]:
+    """The associations that the archive lists now."""
+    return {product.name for product in catalogue(bench).products if product.suffix == "asn"}
