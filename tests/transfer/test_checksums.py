@@ -30,7 +30,7 @@ def test_content_with_the_stated_checksum_is_fetched_once(
     depot.put("file.fits", serve(GOOD))
     outcome = fetch_one(make_job(checksum=stated))
     assert isinstance(outcome, Fetched)
-    assert (outcome.note, "md5" in outcome.evidence, len(depot.asked)) == (None, False, 1)
+    assert (outcome.note, outcome.evidence["md5"], len(depot.asked)) == (None, MD5, 1)
 
 
 def test_damage_on_the_way_is_cured_by_a_second_transfer_at_once(depot: Depot, make_job: MakeJob) -> None:
@@ -39,7 +39,7 @@ def test_damage_on_the_way_is_cured_by_a_second_transfer_at_once(depot: Depot, m
     assert isinstance(outcome, Fetched)
     assert outcome.part.read_bytes() == GOOD
     assert (outcome.note, outcome.received) == (None, 2 * len(GOOD))
-    assert "md5" not in outcome.evidence
+    assert outcome.evidence["md5"] == MD5
 
 
 def test_what_comes_twice_the_same_is_accepted_and_noted(depot: Depot, make_job: MakeJob) -> None:
