@@ -32,10 +32,5 @@ class Reactions:
                 return reaction
         return self.others
 
-    @property
-    def keeps_any(self) -> bool:
-        """Return whether there are files of which older copies are kept."""
-        return Reaction.KEEP in (self.others, *(reaction for _, reaction in self.by_type))
-
 
 REPLACE_ALL = Reactions()

@@ -43,10 +43,7 @@ def forget(connection: Connection, product_ids: Collection[int], now: datetime) 
             .values(
                 state=FileState.WANTED.value,
                 reason=NEWER_REVISION,
-                attempts=0,
-                failure_kind=None,
-                last_error=None,
-                next_attempt_at=None,
+                **tables.NEVER_TRIED,
                 changed_at=now,
             )
         )

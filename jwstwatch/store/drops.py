@@ -87,8 +87,7 @@ class Drops:
         kept = {choice.file_id: choice for choice in chosen if choice.file_id not in missing}
         gone = {choice.file_id: choice for choice in chosen if choice.file_id in missing}
         stale = file.c.state == FileState.STALE.value
-        again: dict[str, Any] = {"attempts": 0, "failure_kind": None, "last_error": None}
-        again |= {"next_attempt_at": None, "declined": False}
+        again: dict[str, Any] = {**tables.NEVER_TRIED, "declined": False}
         with self._database.write() as connection:
             changed = _change(
                 connection,

@@ -293,8 +293,7 @@ def _update_file(connection: Connection, row: PlanRow, now: datetime) -> bool:
     values: dict[str, Any] = {"state": row.state.value, "reason": row.reason, "priority": row.priority}
     if row.state is not before:
         # Another cause: what was tried for the former one does not count against it.
-        values |= {"changed_at": now, "attempts": 0, "failure_kind": None, "last_error": None}
-        values |= {"next_attempt_at": None}
+        values |= {"changed_at": now, **tables.NEVER_TRIED}
     if row.state.value not in tables.HAS_COPY:
         values |= tables.NO_COPY
     values |= _adopted_values(row.adopted)

@@ -66,10 +66,7 @@ def retry(
                 # Where a readable copy is there, it stays what it is.
                 state=case((stale, FileState.STALE.value), else_=FileState.WANTED.value),
                 reason=case((stale, file.c.reason), else_=ASKED_AGAIN),
-                attempts=0,
-                failure_kind=None,
-                last_error=None,
-                next_attempt_at=None,
+                **tables.NEVER_TRIED,
                 changed_at=now,
             )
         )

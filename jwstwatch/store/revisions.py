@@ -210,10 +210,7 @@ def make_stale(connection: Connection, product_ids: Collection[int], now: dateti
             .values(
                 state=FileState.STALE.value,
                 reason=NEWER_REVISION,
-                attempts=0,
-                failure_kind=None,
-                last_error=None,
-                next_attempt_at=None,
+                **tables.NEVER_TRIED,
                 changed_at=now,
             )
         )

@@ -277,10 +277,7 @@ def _lose(connection: Connection, loss: Loss, now: datetime) -> bool:
     values = {
         "state": case((gone, FileState.GONE.value), else_=FileState.WANTED.value),
         "reason": loss.reason,
-        "attempts": 0,
-        "failure_kind": None,
-        "last_error": None,
-        "next_attempt_at": None,
+        **tables.NEVER_TRIED,
         "changed_at": now,
         **tables.NO_COPY,
         # Nobody can fetch it again: should it come back with its disk, this tells that it is the same.

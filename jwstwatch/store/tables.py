@@ -229,6 +229,11 @@ NO_COPY: Mapping[str, None] = dict.fromkeys(
 )
 """What a row says of its copy where there is none."""
 
+NEVER_TRIED: Mapping[str, int | None] = {"attempts": 0} | dict.fromkeys(
+    ("failure_kind", "last_error", "next_attempt_at")
+)
+"""What a row says of attempts where none counts."""
+
 want = Table(
     "want",
     metadata,

@@ -236,10 +236,7 @@ class Verifications:
                         revision=None,
                         reason=damage,
                         damage=damage,
-                        attempts=0,
-                        failure_kind=None,
-                        last_error=None,
-                        next_attempt_at=None,
+                        **tables.NEVER_TRIED,
                         changed_at=now,
                     )
                 )

@@ -196,10 +196,7 @@ def _set_gone(
         values = {
             "state": FileState.GONE.value,
             "reason": reason,
-            "attempts": 0,
-            "failure_kind": None,
-            "last_error": None,
-            "next_attempt_at": None,
+            **tables.NEVER_TRIED,
             "changed_at": now,
             **({} if has_copy else tables.NO_COPY),
         }
