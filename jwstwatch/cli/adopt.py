@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import output, progress, session
+from jwstwatch.cli import output, progress, proposals, session
 from jwstwatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from jwstwatch.core.parameter_words import ProposalChoice
     from jwstwatch.sync.judging import Finding
     from jwstwatch.sync.surveying import Survey
 
@@ -22,13 +21,7 @@ EXAMPLE = "jwstwatch adopt /data/jwst --dry-run"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the folder, and what narrows it."""
     parser.add_argument("folder", type=Path, metavar="DIR", help="the folder, such as one of jwst_mast_query")
-    parser.add_argument(
-        "--propID",
-        action="append",
-        nargs="+",
-        metavar="ID",
-        help="only this proposal; further numbers are its observations; may be repeated",
-    )
+    proposals.add_option(parser, "only this proposal")
     parser.add_argument("--dry-run", action="store_true", help="ask and compare, but record nothing")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -39,7 +32,7 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     from jwstwatch.sync.taking_in import take_in
 
     settings = session.load_settings(arguments)
-    choices = _choices(arguments.propID)
+    choices = proposals.read(arguments.propID)
     folder = arguments.folder.absolute()
     if ".." in folder.parts:
         folder = folder.resolve()
@@ -57,18 +50,6 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     else:
         _print(found, findings, dry_run=arguments.dry_run)
     return ExitCode.DONE
-
-
-def _choices(typed: Sequence[Sequence[str]] | None) -> tuple[ProposalChoice, ...]:
-    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
-    from jwstwatch.core.parameter_words import unite_choices
-    from jwstwatch.core.parameters import PARAMETERS
-
-    kind = PARAMETERS["propID"].kind
-    try:
-        return unite_choices(choice for words in typed or () for choice in kind.read_words(words))
-    except ValueNotAllowedError as error:
-        raise UsageError(f"--propID: {error}") from None
 
 
 def _counts(findings: Sequence[Finding]) -> dict[str, int]:

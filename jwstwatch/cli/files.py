@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import output, revisions, session
+from jwstwatch.cli import output, proposals, revisions, session
 from jwstwatch.core.dates import iso
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import ExitCode, UsageError
@@ -24,13 +24,7 @@ _FORMATS = ("table", "paths", "json")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare what narrows the inventory, and its form."""
-    parser.add_argument(
-        "--propID",
-        action="append",
-        nargs="+",
-        metavar="ID",
-        help="a proposal; further numbers are its observations; may be repeated",
-    )
+    proposals.add_option(parser, "a proposal")
     parser.add_argument(
         "--filetypes", nargs="+", metavar="TYPE", help="file types such as rate, _cal.jpg or fits"
     )
@@ -90,15 +84,9 @@ def run(arguments: argparse.Namespace) -> ExitCode:
 
 def _query(arguments: argparse.Namespace, form: str) -> FileQuery:
     from jwstwatch.core.filetypes import normalise_filetypes
-    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
-    from jwstwatch.core.parameters import PARAMETERS
     from jwstwatch.store.reports import FileQuery
 
-    kind = PARAMETERS["propID"].kind
-    try:
-        choices = [choice for words in arguments.propID or () for choice in kind.read_words(words)]
-    except ValueNotAllowedError as error:
-        raise UsageError(f"--propID: {error}") from None
+    choices = proposals.read(arguments.propID)
     states = tuple(FileState(state) for state in arguments.state or ())
     if form == "paths" and not states:
         states = (FileState.PRESENT, FileState.STALE, FileState.GONE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import output, session
+from jwstwatch.cli import output, proposals, session
 from jwstwatch.core.dates import iso
-from jwstwatch.errors import ExitCode, UsageError
+from jwstwatch.errors import ExitCode
 
 if TYPE_CHECKING:
     from jwstwatch.core.gap_words import GapLine
@@ -19,18 +19,13 @@ if TYPE_CHECKING:
 
 EXAMPLE = "jwstwatch gaps --propID 1345 1 2"
 
+_NOTHING_LISTED = "Nothing has been listed so far: `jwstwatch run-now` asks the archive."
 _NONE = "Nothing is missing: what the archive lists and the profiles select is here."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare what narrows the report."""
-    parser.add_argument(
-        "--propID",
-        action="append",
-        nargs="+",
-        metavar="ID",
-        help="a proposal; further numbers are its observations; may be repeated",
-    )
+    proposals.add_option(parser, "a proposal")
     parser.add_argument("--profile", metavar="NAME", help="of this profile: its observations and files")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -38,7 +33,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> ExitCode:
     """Tell the gaps, one proposal after the other; the archive is not asked."""
     settings = session.load_settings(arguments)
-    asked = _read_proposals(arguments.propID)
+    asked = {choice.proposal: choice.obsnums for choice in proposals.read(arguments.propID)}
     if arguments.profile is not None:
         settings.profile(arguments.profile)
     with session.open_state(arguments, settings, upgrade=False) as store:
@@ -47,31 +42,16 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         if arguments.json:
             output.print_json({"gaps": [_document(gap) for _, gaps in found for gap in gaps]})
         else:
-            if not asked or set(asked) & set(known):
+            if not known and not asked:
+                print(_NOTHING_LISTED)
+            elif not asked or set(asked) & set(known):
                 _print(found)
             _tell_unknown(asked, known)
     return ExitCode.DONE
 
 
-def _read_proposals(words: Sequence[Sequence[str]] | None) -> dict[int, Collection[int]]:
-    """Return the observation numbers of each proposal that was typed, none meaning all of them."""
-    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
-    from jwstwatch.core.parameters import PARAMETERS
-
-    kind = PARAMETERS["propID"].kind
-    try:
-        choices = [choice for typed in words or () for choice in kind.read_words(typed)]
-    except ValueNotAllowedError as error:
-        raise UsageError(f"--propID: {error}") from None
-    asked: dict[int, set[int]] = {}
-    for choice in choices:
-        asked.setdefault(choice.proposal, set()).update(choice.obsnums)
-    whole = {choice.proposal for choice in choices if not choice.obsnums}
-    return {proposal: () if proposal in whole else numbers for proposal, numbers in asked.items()}
-
-
 def _find(
-    store: Store, known: Sequence[int | None], asked: dict[int, Collection[int]], profile: str | None
+    store: Store, known: Sequence[int | None], asked: Mapping[int, Collection[int]], profile: str | None
 ) -> Iterator[tuple[int | None, list[Gap]]]:
     from jwstwatch.store.gaps import Scope
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jwstwatch.cli import choices, output, session, verify_progress
+from jwstwatch.cli import choices, output, proposals, session, verify_progress
 from jwstwatch.cli.choices import counted
 from jwstwatch.core.dates import iso
 from jwstwatch.errors import CancelledError, ExitCode, UsageError
@@ -35,13 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="only files that this profile selects; several, or repeated",
     )
-    parser.add_argument(
-        "--propID",
-        action="append",
-        nargs="+",
-        metavar="ID",
-        help="only this proposal; further numbers are its observations; may be repeated",
-    )
+    proposals.add_option(parser, "only this proposal")
     depth = parser.add_mutually_exclusive_group()
     depth.add_argument("--quick", action="store_true", help="names and sizes; writes nothing (the default)")
     depth.add_argument("--deep", action="store_true", help="read every file, and compare its SHA-256")
@@ -122,16 +116,9 @@ def _order(arguments: argparse.Namespace, settings: Settings, store: Store) -> O
 
 
 def _scope(arguments: argparse.Namespace, settings: Settings, store: Store) -> Scope:
-    from jwstwatch.core.parameter_kinds import ValueNotAllowedError
-    from jwstwatch.core.parameter_words import unite_choices
-    from jwstwatch.core.parameters import PARAMETERS
     from jwstwatch.store.verifications import Scope
 
-    kind = PARAMETERS["propID"].kind
-    try:
-        typed = unite_choices(choice for words in arguments.propID or () for choice in kind.read_words(words))
-    except ValueNotAllowedError as error:
-        raise UsageError(f"--propID: {error}") from None
+    typed = proposals.read(arguments.propID)
     names = [name for words in arguments.profile or () for name in words]
     return Scope(
         profiles=tuple(dict.fromkeys(choices.require_profile(settings, store, name) for name in names)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, select, true, update
+from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select, true, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.relocation import Move
@@ -318,8 +318,10 @@ def _record(
     run_id: int | None,
 ) -> None:
     file, replaced = tables.file, tables.replaced
+    if moved:
+        statement = update(file).where(file.c.id == bindparam("the_file")).values(path=bindparam("the_path"))
+        connection.execute(statement, [{"the_file": each.file_id, "the_path": each.to} for each in moved])
     for each in moved:
-        connection.execute(update(file).where(file.c.id == each.file_id).values(path=each.to))
         for revision, kept_as in done[each.file_id].kept.items():
             statement = update(replaced).where(
                 replaced.c.file_id == each.file_id, replaced.c.revision == revision

@@ -46,11 +46,12 @@ def test_gaps_come_and_go_with_what_is_here(
     }
     bench.configure(profiles, makewebpages=True)
     terminal = Terminal(bench, capsys)
-    assert terminal.text() == (
-        "Nothing is missing: what the archive lists and the profiles select is here.\n"
-    )
+    assert terminal.text() == "Nothing has been listed so far: `jwstwatch run-now` asks the archive.\n"
     bench.attempt("deep")
     bench.run("other")
+    assert terminal.text("--profile", "other") == (
+        "Nothing is missing: what the archive lists and the profiles select is here.\n"
+    )
 
     # What is withheld and what is planned, each in one line; the rest of the demo archive is whole.
     withheld, planned = sorted(terminal.gaps(), key=lambda gap: str(gap["obsnum"]))
