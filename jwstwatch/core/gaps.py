@@ -138,7 +138,9 @@ _KIND_OF = {
 
 
 def _place(gap: Gap) -> tuple[object, ...]:
-    return gap.obsnum is None, gap.obsnum or 0, _ORDER[gap.kind], gap.exposure or "", gap.what, gap.reason
+    """Return a place for each gap that does not depend on the order in which the state was read."""
+    where = (gap.obsnum is None, gap.obsnum or 0, _ORDER[gap.kind], gap.exposure or "")
+    return *where, gap.what, gap.reason, gap.queued, gap.names
 
 
 def _observation_gaps(

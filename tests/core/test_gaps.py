@@ -374,6 +374,15 @@ def test_an_observation_that_was_never_asked_for_its_products_is_told() -> None:
     assert find_gaps(1345, [], [row]) == ()
 
 
+def test_gaps_that_differ_in_little_keep_their_order_whatever_the_order_of_the_rows() -> None:
+    bad = Copy(state=FileState.WANTED, damage="gone bad")
+    queued = replace(bad, state=FileState.STALE)
+    rows = [known(f"{key('nrca1')}_uncal.fits", bad), known(f"{key('nrcb3')}_uncal.fits", queued)]
+    gaps = [gap for gap in find_gaps(1345, rows) if gap.kind is GapKind.DAMAGED]
+    assert [gap.queued for gap in gaps] == [False, True]
+    assert gaps == [gap for gap in find_gaps(1345, rows[::-1]) if gap.kind is GapKind.DAMAGED]
+
+
 _COPIES = st.builds(
     Copy,
     state=st.sampled_from(FileState),
