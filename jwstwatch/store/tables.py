@@ -354,7 +354,34 @@ page = Table(
     Column("written", Integer, nullable=False, comment="`changes` as it was when the page was written"),
     Column("settings", String(64), nullable=False, comment="digest of how it was written"),
     Column("missing", Integer, comment="what its observations lacked when it was written; null: not known"),
+    Column("line", Json(), comment="what the index says of it, as when it was written"),
     comment="the page of a proposal in a root, due where written < changes",
+)
+
+page_part = Table(
+    "page_part",
+    metadata,
+    Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
+    Column("proposal", BigInteger, primary_key=True),
+    Column("obsnum", BigInteger, primary_key=True, comment="0: what belongs to no single observation"),
+    Column("changes", Integer, nullable=False, comment="raised when something on the part changed"),
+    Column("written", Integer, nullable=False, comment="`changes` as it was when the part was written"),
+    Column("settings", String(64), nullable=False, comment="digest of how it was written"),
+    Column("line", Json(), comment="what the proposal's page says of it, as when it was written"),
+    comment="the part of a proposal's page that shows one observation, due where written < changes",
+)
+
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True, comment="its beginning"),
+    Column("proposal", BigInteger, primary_key=True, comment="0: not known"),
+    Column("files", Integer, nullable=False, server_default="0", comment="put in place in that hour"),
+    Column("bytes", BigInteger, nullable=False, server_default="0", comment="of these files"),
+    Column("reprocessed", Integer, nullable=False, server_default="0", comment="of them newer revisions"),
+    Column("growth", BigInteger, nullable=False, server_default="0", comment="of what lies on disk, in bytes"),
+    comment="how much arrived in an output folder, and how it grew, by the hour",
 )
 
 notice = Table(
