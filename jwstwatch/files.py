@@ -18,6 +18,8 @@ NAME_LIMIT = 255
 # "." + name + "." + revision + ".part" must still fit.
 _ROOM_FOR_PARTIAL = 24
 
+_WRITE_AFRESH = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+
 
 def write_atomically(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Put `content` at `path`, whole and durable, or leave what was there; missing folders are made.
@@ -50,6 +52,28 @@ def write_if_changed(path: Path, content: bytes) -> bool:
             return False
     write_atomically(path, content)
     return True
+
+
+def write_remakable(path: Path, content: bytes) -> None:
+    """Put `content` at `path`, whole, or leave what was there; for files that can be made again.
+
+    It is not made durable, which costs many small files more than everything else: a power failure may lose
+    the file or leave it empty. Otherwise as `write_atomically`.
+    """
+    with translate_storage_errors(path):
+        temporary = temporary_name(path)
+        try:
+            try:
+                handle = _open_afresh(str(temporary), _WRITE_AFRESH)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                handle = _open_afresh(str(temporary), _WRITE_AFRESH)
+            with open(handle, "wb") as stream:
+                stream.write(content)
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def temporary_name(path: Path) -> Path:

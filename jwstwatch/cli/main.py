@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("adopt", "take a tree that is there already into the state, without a download"),
     "prune": ("prune", "remove files that no profile selects, or that the archive has no more"),
     "root": ("root", "list output folders; accept a changed one, or tell that one moved"),
+    "pages": ("pages", "write the pages that are due now, or all of them anew"),
+    "serve": ("serve", "show the pages at an address of this machine, without a web server"),
     "relayout": ("relayout", "give known files the paths that the present layout asks for"),
     "profile": ("profile", "rename a profile, with its history and its files"),
     "config": ("config", "check the configuration, show what is in effect, or import an old one"),

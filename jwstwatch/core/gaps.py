@@ -12,7 +12,7 @@ from typing import TypeVar
 from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.naming import parse_obs_id
 from jwstwatch.core.planning import MISSING, NEW
-from jwstwatch.core.sisters import Listed, Part, lacking
+from jwstwatch.core.sisters import CandidateFacts, Lack, Listed, Part, lacking_in_parts, lacking_products
 
 
 class GapKind(StrEnum):
@@ -109,24 +109,42 @@ def find_gaps(
     `unlisted` are the `obs_id` of observations whose product lists were never there. Files that were dropped
     on purpose, and older revisions that are kept on purpose, are no gaps.
     """
-    observations = list(observations)
-    gaps = [
-        Gap(
-            proposal=proposal,
-            obsnum=lack.obsnum,
-            visit=lack.visit,
-            exposure=lack.exposure,
-            kind=_KIND_OF[lack.part],
-            what=lack.what,
-            count=lack.count,
-            names=lack.names,
-            reason=NOT_IN_ARCHIVE,
-        )
-        for lack in lacking((entry.product for entry in known), unlisted)
-    ]
-    gaps += _observation_gaps(proposal, known, observations, unlisted)
+    gaps, facts = find_part_gaps(proposal, known, observations, unlisted=unlisted)
+    return tuple(sorted([*gaps, *find_product_gaps(proposal, [facts])], key=_place))
+
+
+def find_part_gaps(
+    proposal: int | None,
+    known: Sequence[Known],
+    observations: Iterable[Observation] = (),
+    *,
+    unlisted: Collection[str] = (),
+) -> tuple[tuple[Gap, ...], CandidateFacts]:
+    """Return the same for one observation number, but for level-3 products, and what tells of these."""
+    lacks, facts = lacking_in_parts((entry.product for entry in known), unlisted)
+    gaps = [_gap_of(proposal, lack) for lack in lacks]
+    gaps += _observation_gaps(proposal, known, list(observations), unlisted)
     gaps += _file_gaps(proposal, known)
-    return tuple(sorted(gaps, key=_place))
+    return tuple(sorted(gaps, key=_place)), facts
+
+
+def find_product_gaps(proposal: int | None, facts: Iterable[CandidateFacts]) -> tuple[Gap, ...]:
+    """Return the level-3 products that are lacking, judged by all observations of a proposal."""
+    return tuple(sorted((_gap_of(proposal, lack) for lack in lacking_products(facts)), key=_place))
+
+
+def _gap_of(proposal: int | None, lack: Lack) -> Gap:
+    return Gap(
+        proposal=proposal,
+        obsnum=lack.obsnum,
+        visit=lack.visit,
+        exposure=lack.exposure,
+        kind=_KIND_OF[lack.part],
+        what=lack.what,
+        count=lack.count,
+        names=lack.names,
+        reason=NOT_IN_ARCHIVE,
+    )
 
 
 _KIND_OF = {

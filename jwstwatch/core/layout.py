@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -17,7 +18,16 @@ _ROOM = 24
 # Control and format characters, halves of surrogate pairs, line and paragraph separators.
 _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
-_OWN_NAMES = frozenset({"index.html", "jwstwatch-assets"})
+PAGES_FOLDER = "jwstwatch-pages"
+"""In a proposal's folder: what its page is made of, and the quick-looks."""
+
+PICTURES = (".jpg", ".png")
+"""How the names of the archive's pictures end."""
+
+_OWN_NAMES = frozenset(
+    {"index.html", "feed.xml", "feed.json", "jwstwatch-assets", PAGES_FOLDER, "sha256sums"}
+)
+_OWN_FORMS = re.compile(r"[0-9]+\.(products\.txt|exposures\.csv)|.*\.(tn|ql)\.jpg", re.DOTALL)
 
 UNKNOWN_PROPOSAL = "unknown"
 UNKNOWN_OBSERVATION = "NA"
@@ -78,16 +88,58 @@ def observation_folder(obsnum: int | None) -> str:
 
 def thumbnail_name(name: str) -> str:
     """Return the name of the small copy of a preview: `x_rate.jpg` becomes `x_rate.TN.jpg`, as does a png."""
+    return f"{_stem(name)}.TN.jpg"
+
+
+def pages_folder(proposal: int | None) -> str:
+    """Return the folder below the root where a proposal's page has what it is made of."""
+    return f"{proposal_folder(proposal)}/{PAGES_FOLDER}"
+
+
+def part_name(obsnum: int | None) -> str:
+    """Return how the files begin that show one APT observation: `obs003`; `several` for no single one."""
+    return "several" if obsnum is None else f"obs{obsnum:03d}"
+
+
+def preview_folder(proposal: int | None) -> str:
+    """Return the folder below the root where a proposal's quick-looks lie, with `/` between its parts."""
+    return f"{proposal_folder(proposal)}/{PAGES_FOLDER}/previews"
+
+
+def quicklook_name(name: str) -> str:
+    """Return the name of the picture that is made of a FITS file: `x_rate.fits` becomes `x_rate.QL.jpg`."""
+    return f"{_stem(name)}.QL.jpg"
+
+
+def former_quicklook_name(name: str, revision: int) -> str:
+    """Return the name that a quick-look keeps when a newer revision's takes its place: `x_rate.r1.QL.jpg`."""
+    return f"{_stem(name)}.r{revision}.QL.jpg"
+
+
+FORMER_QUICKLOOK = re.compile(r"(?P<stem>.+)\.r[0-9]+\.QL\.jpg", re.DOTALL)
+"""The name of a former quick-look."""
+_QUICKLOOK = re.compile(r"(?P<stem>.+)\.QL(\.TN)?\.jpg", re.DOTALL)
+
+
+def source_of(picture: str) -> str | None:
+    """Return the name of the FITS file that a quick-look, its thumbnail or a former one is of; else None."""
+    match = FORMER_QUICKLOOK.fullmatch(picture) or _QUICKLOOK.fullmatch(picture)
+    return None if match is None else f"{match['stem']}.fits"
+
+
+def _stem(name: str) -> str:
     stem, dot, _ = name.rpartition(".")
-    return f"{stem if dot else name}.TN.jpg"
+    return stem if dot else name
 
 
 def safe_name(name: str) -> str:
     """Return `name` if it can be one file name below a folder, or raise UnsafePathError.
 
-    Names that begin with a dot are refused too, and those of the pages: they are this program's own.
+    Names that begin with a dot are refused too, and those of the pages, their tables and small pictures: they
+    are this program's own.
     """
-    if not name or name.startswith(".") or name in _OWN_NAMES:
+    plain = name.lower()
+    if not name or name.startswith(".") or plain in _OWN_NAMES or _OWN_FORMS.fullmatch(plain):
         raise UnsafePathError(f"{name!r} is no name for a product's file")
     if "/" in name or "\\" in name:
         raise UnsafePathError(f"{name!r} holds a path separator")

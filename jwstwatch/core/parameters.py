@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from jwstwatch.core.dates import parse_date_select
+from jwstwatch.core.layout import PICTURES
 from jwstwatch.core.parameter_kinds import Maybe, Plain, Several
 from jwstwatch.core.parameter_priority import PriorityWord
 from jwstwatch.core.parameter_reactions import ReactionChoice
@@ -326,7 +327,7 @@ class Parameters:
     webpage_mkthumbnails: bool = parameter(
         _SWITCH,
         True,
-        "Make a thumbnail of each jpg that webpage_level12_jpgs names.",
+        "Make a thumbnail of each jpg that webpage_level12_jpgs names, and quick-looks of FITS files without.",
         group=Group.PAGES,
     )
     webpage_thumbnails_overwrite: bool = parameter(
@@ -464,10 +465,16 @@ class Parameters:
     keep_replaced: int = parameter(
         Integer(0, 100, "a number of copies", "COPIES"),
         0,
-        "Earlier copies of a reprocessed file that are kept under .replaced/ in the output folder.",
+        "Earlier copies of a reprocessed file that are kept under .replaced/ in the output folder; of a "
+        "picture one at least where makewebpages is on: the pages compare it with the new one.",
         group=Group.SCHEDULE,
         legacy=False,
     )
+
+    def kept_copies(self, name: str) -> int:
+        """Return how many replaced copies are kept of a file with this name."""
+        compared = self.makewebpages and name.lower().endswith(PICTURES)
+        return max(self.keep_replaced, 1) if compared else self.keep_replaced
 
     def observations_of(self, choice: ProposalChoice) -> tuple[int, ...]:
         """Return the observation numbers wanted of a chosen proposal; none: all of them."""

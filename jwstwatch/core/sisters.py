@@ -7,7 +7,7 @@ one with module B only, in a subarray, or with a grating that reaches one detect
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -107,10 +107,35 @@ class _Exposure:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateFacts:
+    """What some products of a proposal tell of the level-3 products that there should be."""
+
+    modes: Mapping[int, tuple[str, ...]]
+    """Observation number -> modes in which it has calibrated exposures."""
+    made: tuple[str, ...]
+    """Candidates with level-3 products, such as o003 and c1001."""
+    associated: tuple[str, ...]
+    """Candidates with an association that a level-3 product is made from."""
+    incomplete: tuple[int, ...]
+    """Observation numbers that lack something else already."""
+
+
 def lacking(products: Iterable[Listed], awaited: Collection[str] = ()) -> list[Lack]:
     """Return what the products of one proposal leave to be wished for, by observation and exposure.
 
     `awaited` are the exposure keys whose product lists were not asked for yet: they count as there.
+    """
+    found, facts = lacking_in_parts(products, awaited)
+    return sorted([*found, *lacking_products([facts])], key=_place)
+
+
+def lacking_in_parts(
+    products: Iterable[Listed], awaited: Collection[str] = ()
+) -> tuple[list[Lack], CandidateFacts]:
+    """Return the same but for level-3 products, and what is to be known to judge these.
+
+    It may be asked for each observation number of a proposal apart.
     """
     exposures: dict[tuple[object, ...], _Exposure] = {}
     candidates = _Candidates()
@@ -128,8 +153,23 @@ def lacking(products: Iterable[Listed], awaited: Collection[str] = ()) -> list[L
         for alike in _by_optics(group):
             found += _detectors(alike, awaited)
             found += _stages(alike)
-    found += candidates.lacking(list(exposures.values()), {lack.obsnum for lack in found})
-    return sorted(found, key=_place)
+    incomplete = {lack.obsnum for lack in found if lack.obsnum is not None}
+    return sorted(found, key=_place), candidates.facts(exposures.values(), incomplete)
+
+
+def lacking_products(parts: Iterable[CandidateFacts]) -> list[Lack]:
+    """Return the candidates without a level-3 product, of kinds that most others have products of."""
+    modes: dict[int, set[str]] = defaultdict(set)
+    made_of: set[str] = set()
+    associated: set[str] = set()
+    incomplete: set[int] = set()
+    for facts in parts:
+        for obsnum, own in facts.modes.items():
+            modes[obsnum].update(own)
+        made_of.update(facts.made)
+        associated.update(facts.associated)
+        incomplete.update(facts.incomplete)
+    return sorted(_lacking_candidates(modes, made_of, associated, incomplete), key=_place)
 
 
 def _place(lack: Lack) -> tuple[bool, int, str, str]:
@@ -278,21 +318,31 @@ class _Candidates:
         elif name.form is Form.ASSOCIATION and (name.association_type or "").endswith(_LEVEL_3):
             self._associated.add(name.candidate)
 
-    def lacking(self, exposures: Sequence[_Exposure], incomplete: Collection[int | None]) -> Iterator[Lack]:
-        """Yield the candidates without a product, of kinds that most others have products of."""
-        modes: dict[int, set[Hashable]] = defaultdict(set)
+    def facts(self, exposures: Iterable[_Exposure], incomplete: Collection[int]) -> CandidateFacts:
+        modes: dict[int, set[str]] = defaultdict(set)
         for exposure in exposures:
             calibrated = any(unit.suffixes & _CALIBRATED for unit in exposure.units.values())
             if calibrated and exposure.obsnum is not None:
-                modes[exposure.obsnum].add(exposure.mode or exposure.name.instrument)
-        made = {obsnum for obsnum in modes if f"o{obsnum:03d}" in self._made}
-        totals = Counter(mode for own in modes.values() for mode in own)
-        having = Counter(mode for obsnum in made for mode in modes[obsnum])
-        for obsnum in sorted(modes.keys() - made - set(incomplete)):
-            # It is without a product itself, so that the others of a mode are all but one.
-            if all(2 * having[mode] > totals[mode] - 1 for mode in modes[obsnum]):
-                yield Lack(part=Part.PRODUCT, obsnum=obsnum, what=f"o{obsnum:03d}", count=1)
-        combined = {candidate for candidate in self._associated if not candidate.startswith("o")}
-        for candidate in sorted(combined - self._made):
-            if 2 * len(combined & self._made) > len(combined) - 1:
-                yield Lack(part=Part.PRODUCT, obsnum=None, what=candidate, count=1)
+                modes[exposure.obsnum].add(exposure.mode or exposure.name.instrument or "")
+        return CandidateFacts(
+            modes={obsnum: tuple(sorted(own)) for obsnum, own in sorted(modes.items())},
+            made=tuple(sorted(self._made)),
+            associated=tuple(sorted(self._associated)),
+            incomplete=tuple(sorted(incomplete)),
+        )
+
+
+def _lacking_candidates(
+    modes: Mapping[int, set[str]], made_of: set[str], associated: set[str], incomplete: set[int]
+) -> Iterator[Lack]:
+    made = {obsnum for obsnum in modes if f"o{obsnum:03d}" in made_of}
+    totals = Counter(mode for own in modes.values() for mode in own)
+    having = Counter(mode for obsnum in made for mode in modes[obsnum])
+    for obsnum in sorted(modes.keys() - made - incomplete):
+        # It is without a product itself, so that the others of a mode are all but one.
+        if all(2 * having[mode] > totals[mode] - 1 for mode in modes[obsnum]):
+            yield Lack(part=Part.PRODUCT, obsnum=obsnum, what=f"o{obsnum:03d}", count=1)
+    combined = {candidate for candidate in associated if not candidate.startswith("o")}
+    for candidate in sorted(combined - made_of):
+        if 2 * len(combined & made_of) > len(combined) - 1:
+            yield Lack(part=Part.PRODUCT, obsnum=None, what=candidate, count=1)

@@ -7,40 +7,10 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
+from jwstwatch.core.headers import STANDARD_KEYWORDS as STANDARD_KEYWORDS
 from jwstwatch.core.site import Keyword
 from jwstwatch.errors import ContentError
 from jwstwatch.imaging import cards
-
-STANDARD_KEYWORDS: tuple[str, ...] = (
-    # what, by whom
-    *("TELESCOP", "INSTRUME", "DETECTOR", "TITLE", "PI_NAME", "CATEGORY", "SUBCAT", "DATAMODL"),
-    # which exposure
-    *("PROGRAM", "OBSERVTN", "VISIT", "VISITGRP", "SEQ_ID", "ACT_ID", "EXPOSURE", "EXPRIPAR", "EXP_TYPE"),
-    *("TEMPLATE", "OBSLABEL", "OBSFOLDR", "ENG_QUAL"),
-    # where it pointed
-    *("TARGPROP", "TARGNAME", "TARG_RA", "TARG_DEC", "RA_V1", "DEC_V1", "PA_V3", "APERNAME"),
-    # how the instrument was set
-    *(
-        "MODULE",
-        "CHANNEL",
-        "FILTER",
-        "PUPIL",
-        "CORONMSK",
-        "BAND",
-        "GRATING",
-        "FXD_SLIT",
-        "MSAMETFL",
-        "MSAMETID",
-    ),
-    *("SUBARRAY", "SUBSIZE1", "SUBSIZE2", "PATTTYPE", "PATT_NUM", "NUMDTHPT", "XOFFSET", "YOFFSET"),
-    # when, and for how long
-    *("DATE-OBS", "TIME-OBS", "DATE-BEG", "DATE-END", "EXPSTART", "EXPMID", "EXPEND"),
-    *("READPATT", "NINTS", "NGROUPS", "NFRAMES", "GROUPGAP", "TFRAME", "TGROUP"),
-    *("EFFINTTM", "EFFEXPTM", "DURATION"),
-    # how it was made
-    *("DATE", "SDP_VER", "PRD_VER", "OSS_VER", "CAL_VER", "CRDS_CTX", "ASNTABLE", "BUNIT"),
-)
-"""The keywords worth keeping of every file: those that the pages show by default, and their neighbours."""
 
 
 def read_keywords(path: Path, names: Collection[str]) -> dict[str, Keyword]:

@@ -1,4 +1,4 @@
-"""The files of a proposal, put together as the page shows them: exposures, level-3 products, the rest."""
+"""The files of a part, put together as the page shows them: exposures, level-3 products, the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from jwstwatch.core import naming
 from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.naming import Form, ProductName
-from jwstwatch.core.site import Keyword, PageFile, ProposalView
+from jwstwatch.core.site import Keyword, PageFile
 
 _READABLE = (FileState.PRESENT, FileState.STALE, FileState.GONE)
 _TELLING = ("_rate.fits", "_cal.fits", "_uncal.fits")
@@ -24,7 +24,10 @@ def is_on_disk(file: PageFile) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """Files that differ in their type only: one exposure of one detector, or one level-3 product."""
+    """Files that differ in their type only: one exposure of one detector, or one level-3 product.
+
+    A name outside the grammar, an association or the like is a bundle of its own.
+    """
 
     key: str
     name: ProductName
@@ -53,42 +56,45 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrangement:
-    """All files of a proposal, each in exactly one place."""
+    """All files of a part, each in exactly one place."""
 
     exposures: tuple[Bundle, ...]
     products: tuple[Bundle, ...]
     """Level-3 products, by target or source."""
     guide_stars: tuple[Bundle, ...]
-    others: tuple[PageFile, ...]
+    others: tuple[Bundle, ...]
     """Associations, pools, MSA files, and names outside the grammar."""
 
 
 _Groups = dict[str, list[tuple[PageFile, ProductName]]]
 
 
-def arrange(view: ProposalView) -> Arrangement:
-    """Sort the files of a proposal into exposures, level-3 products, guide stars and others."""
-    exposures: _Groups = defaultdict(list)
-    products: _Groups = defaultdict(list)
-    guide_stars: _Groups = defaultdict(list)
-    others: list[PageFile] = []
-    for file in sorted(view.files, key=lambda file: (file.name, file.path)):
+def arrange(files: Iterable[PageFile], observations: Iterable[Observation]) -> Arrangement:
+    """Sort files into exposures, level-3 products, guide stars and others."""
+    groups: dict[str, _Groups] = {name: defaultdict(list) for name in _SECTIONS}
+    for file in sorted(files, key=lambda file: (file.name, file.path)):
         name = naming.parse(file.name)
-        if name.exposure_key is not None:
-            exposures[name.exposure_key].append((file, name))
-        elif name.form in (Form.GUIDE_STAR_ID, Form.GUIDE_STAR_TIMED):
-            guide_stars[_without_suffix(name)].append((file, name))
-        elif name.form in (Form.TARGET, Form.SOURCE):
-            products[_without_suffix(name)].append((file, name))
-        else:
-            others.append(file)
-    observations = _Observations(view.observations)
-    return Arrangement(
-        exposures=tuple(_bundle(exposures, observations)),
-        products=tuple(_bundle(products, observations)),
-        guide_stars=tuple(_bundle(guide_stars, observations)),
-        others=tuple(others),
+        section, key = _place(name)
+        groups[section][key].append((file, name))
+    known = _Observations(observations)
+    exposures, products, guide_stars, others = (
+        tuple(_bundle(groups[name], known, whole=name == "others")) for name in _SECTIONS
     )
+    return Arrangement(exposures=exposures, products=products, guide_stars=guide_stars, others=others)
+
+
+_SECTIONS = ("exposures", "products", "guide-stars", "others")
+
+
+def _place(name: ProductName) -> tuple[str, str]:
+    """Return the section of a file and the key of its row there."""
+    if name.exposure_key is not None:
+        return "exposures", name.exposure_key
+    if name.form in (Form.GUIDE_STAR_ID, Form.GUIDE_STAR_TIMED):
+        return "guide-stars", _without_suffix(name)
+    if name.form in (Form.TARGET, Form.SOURCE):
+        return "products", _without_suffix(name)
+    return "others", name.name
 
 
 class _Observations:
@@ -108,7 +114,7 @@ class _Observations:
         return None
 
 
-def _bundle(groups: _Groups, observations: _Observations) -> Iterator[Bundle]:
+def _bundle(groups: _Groups, observations: _Observations, *, whole: bool) -> Iterator[Bundle]:
     for key, members in sorted(groups.items()):
         members.sort(key=_reading_order)
         files = tuple(file for file, _ in members)
@@ -120,7 +126,7 @@ def _bundle(groups: _Groups, observations: _Observations) -> Iterator[Bundle]:
             # A stage-3 file of an exposure names its candidate; the plain name says what they all share.
             name=min((name for _, name in members), key=lambda name: name.form is Form.STAGE3_EXPOSURE),
             files=files,
-            labels=tuple(_label(file, name) for file, name in members),
+            labels=tuple(file.name if whole else _label(file, name) for file, name in members),
             leading=min(files, key=lambda file: (not is_on_disk(file), _rank(_LEADING, file), file.name)),
             observation=observations.find(key, files[0]),
             by_type=by_type,

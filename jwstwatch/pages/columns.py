@@ -1,71 +1,24 @@
-"""The table of exposures: which cell a name of `webpage_cols4table` asks for."""
+"""The columns of exposures: which cell a name of `webpage_cols4table` asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from functools import cache, partial
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import Keyword, PageSettings
 from jwstwatch.pages.bundles import Bundle, is_on_disk
-from jwstwatch.pages.formats import format_bytes, format_keyword, format_mjd, make_link
+from jwstwatch.pages.cells import Cell, show_files, show_value
+from jwstwatch.pages.formats import format_bytes, format_mjd
 
-Kind = Literal["text", "number", "picture"]
-
-_LONG = 20
-"""Characters that still fit beside another column on a phone."""
+_Fill = Callable[[Bundle], Cell]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """What stands in one cell: text, a link, a thumbnail, or the state of a file that is not there."""
-
-    text: str = ""
-    value: Keyword = None
-    """What the cell sorts by; an empty cell is None."""
-    sort: str | None = None
-    """The value for the browser, where it is not the text itself."""
-    link: str | None = None
-    picture: str | None = None
-    """The address of a thumbnail."""
-    state: FileState | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heading:
-    """The head of a column: its name as configured and what its cells hold; `wide` for long texts."""
-
-    name: str
-    kind: Kind
-    wide: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Headings, and for each row its bundle with one cell per heading."""
-
-    headings: tuple[Heading, ...]
-    rows: tuple[tuple[Bundle, tuple[Cell, ...]], ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """What the style sheet calls the cells of each column; empty for plain text."""
-        return tuple(
-            "wide" if heading.wide else "" if heading.kind == "text" else heading.kind
-            for heading in self.headings
-        )
-
-
-def fill_table(rows: Iterable[Bundle], settings: PageSettings, *, folder: str) -> Table:
-    """Return the table that `settings` ask for, sorted by `settings.sort_by`; links are those of `folder`."""
+def fill_rows(rows: Iterable[Bundle], settings: PageSettings) -> list[tuple[Bundle, tuple[Cell, ...]]]:
+    """Return the rows in the order of `settings.sort_by`, each with a cell for every configured column."""
     ordered = sort_rows(rows, settings.sort_by)
-    columns = [_fill_column(name, settings, ordered, folder) for name in settings.columns]
-    cells = zip(*(cells for _, cells in columns), strict=True) if columns else ((),) * len(ordered)
-    return Table(
-        headings=tuple(heading for heading, _ in columns), rows=tuple(zip(ordered, cells, strict=True))
-    )
+    fills = [_fill_of(name, settings, ordered) for name in settings.columns]
+    return [(row, tuple(fill(row) for fill in fills)) for row in ordered]
 
 
 def sort_rows(rows: Iterable[Bundle], names: Sequence[str]) -> list[Bundle]:
@@ -81,55 +34,36 @@ def normalise_picture_type(word: str) -> str:
     return plain if plain.startswith("_") else f"_{plain}"
 
 
-def _fill_column(
-    name: str, settings: PageSettings, rows: Sequence[Bundle], folder: str
-) -> tuple[Heading, list[Cell]]:
+def _fill_of(name: str, settings: PageSettings, rows: Sequence[Bundle]) -> _Fill:
     filetype = normalise_picture_type(name)
+    spellings = _spellings(filetype)
     pictured = filetype in {normalise_picture_type(word) for word in settings.thumbnails}
-    if pictured or (name not in _FACTS and _names_files(filetype, rows)):
-        return Heading(name=name, kind="picture"), [_show_file(row, filetype, folder) for row in rows]
-    cells = [_show_value(name, row, folder) for row in rows]
-    values = [cell.value for cell in cells if cell.value is not None]
-    numbers = bool(values) and all(isinstance(value, int | float) for value in values)
-    wide = not numbers and any(len(cell.text) > _LONG for cell in cells)
-    return Heading(name=name, kind="number" if numbers else "text", wide=wide), cells
+    if pictured or (name not in _FACTS and _names_files(spellings, rows)):
+        return partial(_show_files, spellings)
+    return partial(_show_value, name)
 
 
-def _names_files(filetype: str, rows: Sequence[Bundle]) -> bool:
+def _names_files(spellings: Iterable[str], rows: Sequence[Bundle]) -> bool:
     """Tell whether a column that is no thumbnail still names a file type of these rows."""
-    return any(spelling in row.by_type for row in rows for spelling in _spellings(filetype))
+    return any(spelling in row.by_type for row in rows for spelling in spellings)
 
 
+@cache
 def _spellings(filetype: str) -> tuple[str, ...]:
     stem = filetype.partition(".")[0]
-    return (filetype, f"{stem}.jpg", f"{stem}.png", f"{stem}.fits")
+    return tuple(dict.fromkeys((filetype, f"{stem}.jpg", f"{stem}.png", f"{stem}.fits")))
 
 
-def _show_file(row: Bundle, filetype: str, folder: str) -> Cell:
-    files = [row.by_type[spelling] for spelling in _spellings(filetype) if spelling in row.by_type]
-    for file in files:
-        if is_on_disk(file):
-            return Cell(
-                text=file.filetype.removeprefix("_"),
-                value=file.name,
-                sort=file.name,
-                link=make_link(file.path, folder),
-                picture=make_link(file.thumbnail, folder),
-                note=file.name,
-            )
-    return Cell(state=files[0].state, note=files[0].reason or "") if files else Cell()
+def _show_files(spellings: Iterable[str], row: Bundle) -> Cell:
+    return show_files([row.by_type[spelling] for spelling in spellings if spelling in row.by_type])
 
 
-def _show_value(name: str, row: Bundle, folder: str) -> Cell:
-    value = _value_of(name, row)
-    text = format_bytes(row.leading.size) if name == "size" else format_keyword(value)
-    exact = "" if value is None else str(value)
+def _show_value(name: str, row: Bundle) -> Cell:
     linked = name in ("outfilename", "productFilename") and is_on_disk(row.leading)
-    return Cell(
-        text=text,
-        value=value,
-        sort=None if exact == text else exact,
-        link=make_link(row.leading.path, folder) if linked else None,
+    return show_value(
+        _value_of(name, row),
+        text=format_bytes(row.leading.size) if name == "size" else None,
+        path=row.leading.path if linked else None,
     )
 
 

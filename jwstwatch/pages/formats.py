@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import TypeGuard
 from urllib.parse import quote
 
 from jwstwatch.core.amounts import size_text
 from jwstwatch.core.site import Keyword
 
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+_NEEDS_NO_QUOTING = re.compile(r"[A-Za-z0-9._~/-]*")
+_NO_STEPS = frozenset({"", ".", ".."})
 
 
 def format_bytes(size: int | None) -> str:
@@ -62,13 +66,21 @@ def products_table_name(proposal: int) -> str:
 
 
 def make_link(path: str | None, folder: str = "") -> str | None:
-    """Return the relative URL of `path` (below the root) for a page in `folder`, which is one name or empty.
+    """Return the relative URL of `path` for a page in `folder`; both are below the root, with `/`.
 
     None for a path that would lead out of the root: a link can never be more than a file of the site.
     """
-    if not path or path.startswith("/") or ".." in path.split("/"):
+    if not is_linkable(path):
         return None
-    address = quote(path, safe="/", errors="replace")
-    if not folder:
-        return address
-    return address.removeprefix(f"{folder}/") if address.startswith(f"{folder}/") else f"../{address}"
+    steps, above = path.split("/"), folder.split("/") if folder else []
+    while above and len(steps) > 1 and steps[0] == above[0]:
+        del steps[0], above[0]
+    address = "/".join(steps)
+    if not _NEEDS_NO_QUOTING.fullmatch(address):
+        address = quote(address, safe="/", errors="replace")
+    return "../" * len(above) + address
+
+
+def is_linkable(path: str | None) -> TypeGuard[str]:
+    """Tell whether `path` is that of a file below the root."""
+    return path is not None and _NO_STEPS.isdisjoint(path.split("/"))

@@ -1,97 +1,157 @@
-"""Writing a root's site to disk: only what changed, each page at once, nobody else's pages lost."""
+"""Writing a site to disk: only what changed, each file whole, nobody else's pages lost."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from jwstwatch import files
-from jwstwatch.core.site import SiteView
-from jwstwatch.errors import CancelledError, RootMissingError
+from jwstwatch.core.home import HomeView
+from jwstwatch.core.layout import part_name
+from jwstwatch.core.site import PartLine, PartView, ProposalView, SectionSize
+from jwstwatch.errors import RootMissingError
+from jwstwatch.pages import addresses, feeds, scripts, spreadsheets
+from jwstwatch.pages.bundles import arrange
 from jwstwatch.pages.formats import page_folder
-from jwstwatch.pages.rendering import ASSETS_FOLDER, GENERATOR, Renderer
+from jwstwatch.pages.home import render_home
+from jwstwatch.pages.overview import summarise
+from jwstwatch.pages.plain import paginate
+from jwstwatch.pages.proposals import render_part, render_proposal
+from jwstwatch.pages.removing import keep_foreign_page, remove_stale_parts, remove_stale_proposals
+from jwstwatch.pages.rendering import ASSETS_FOLDER, shared_renderer
+from jwstwatch.pages.sections import Section, make_sections
 
-_PAGE = "index.html"
-_PROPOSAL_FOLDER = re.compile(r"[0-9]{5}")
-_SNIFFED = 4096
+_MARK = 12
+"""Hexadecimal digits that tell one content from another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What became of a site: files written and removed, and how many were as they should be already."""
+class PartPublished:
+    """What the page of the proposal says of a part, and how many files were written for it."""
 
-    written: tuple[Path, ...]
-    unchanged: int
-    removed: tuple[Path, ...]
+    line: PartLine
+    written: int
 
 
-def publish(view: SiteView, *, stop: Callable[[], bool] = lambda: False) -> Published:
-    """Write the pages of `view`: each proposal's, the index, the assets; remove pages of dropped proposals.
+def publish_part(root: Path, view: PartView) -> PartPublished:
+    """Write what shows one part: data scripts, CSV, then its pages without script.
 
-    A page is replaced only where its content differs. A foreign `index.html` is kept beside ours under
-    another name. `stop` is asked before each page; `CancelledError` then, and the pages written stay.
+    What the part no longer needs stays until no page names it: `publish_proposal` removes it.
     `RootMissingError` if the root is not there: an unmounted disk gets no folder in its place.
     """
-    if not view.root.is_dir():
-        raise RootMissingError(f"{view.root} is not there", hint="Mount it, or make the folder.")
-    renderer = Renderer()
-    written: list[Path] = []
-    unchanged = 0
-    for path, render in _list_files(view, renderer):
-        if stop():
-            raise CancelledError(f"stopped while the pages of {view.root} were written")
-        content = render()
-        if path.name == _PAGE:
-            _keep_foreign_page(path)
-        if files.write_if_changed(path, content):
-            written.append(path)
-        else:
-            unchanged += 1
-    return Published(written=tuple(written), unchanged=unchanged, removed=tuple(_remove_stale_pages(view)))
+    _require(root)
+    arranged = arrange(view.files, view.observations)
+    sections = make_sections(arranged, view.settings)
+    pages = paginate(sections)
+    content: dict[str, bytes] = {}
+    sizes = [_write_scripts(part_name(view.obsnum), section, content) for section in sections]
+    line = summarise(view, arranged, sections=sizes, plain_pages=len(pages))
+    content |= _spreadsheet(view, sections)
+    for number, shown in enumerate(pages, 1):
+        page = render_part(shared_renderer(), view, line, number=number, sections=shown)
+        content[addresses.plain_name(part_name(view.obsnum), number)] = page
+    return PartPublished(line=line, written=_write_all(addresses.parts_folder(root, view.proposal), content))
 
 
-def _list_files(view: SiteView, renderer: Renderer) -> Iterator[tuple[Path, Callable[[], bytes]]]:
-    """Yield where each file belongs and what makes it; the index last, so that none of its links is dead."""
-    for name, content in sorted(renderer.assets.items()):
-        yield view.root / ASSETS_FOLDER / name, partial(bytes, content)
-    for proposal in view.proposals:
-        folder = view.root / page_folder(proposal.summary.proposal)
-        yield folder / _PAGE, partial(renderer.render_proposal, proposal)
-    yield view.root / _PAGE, partial(renderer.render_home, view.index, view.waiting)
+def publish_proposal(root: Path, view: ProposalView) -> int:
+    """Write the page of a proposal, whose parts are written; return how many files were written.
+
+    A foreign `index.html` is kept beside ours under another name. Files of parts that are gone are removed
+    once the page no longer names them. `RootMissingError` as of `publish_part`.
+    """
+    _require(root)
+    proposal = view.summary.proposal
+    folder = root / page_folder(proposal)
+    written = _write_assets(root)
+    lines = _join_spreadsheets(addresses.parts_folder(root, proposal), view)
+    if lines is not None:
+        written += files.write_if_changed(folder / addresses.all_exposures_name(proposal), lines)
+    keep_foreign_page(folder / addresses.PAGE)
+    written += files.write_if_changed(folder / addresses.PAGE, render_proposal(shared_renderer(), view))
+    remove_stale_parts(root, proposal, view.lines, spreadsheet=lines is not None)
+    return written
 
 
-def _remove_stale_pages(view: SiteView) -> Iterator[Path]:
-    """Remove the page of every proposal that the index no longer has, if it is a page that we wrote."""
-    kept = {page_folder(summary.proposal) for summary in view.index}
-    kept |= {page_folder(proposal.summary.proposal) for proposal in view.proposals}
-    with files.translate_storage_errors(view.root):
-        for folder in sorted(view.root.iterdir()):
-            page = folder / _PAGE
-            if _PROPOSAL_FOLDER.fullmatch(folder.name) and folder.name not in kept and _is_ours(page):
-                page.unlink()
-                files.sync_folder(folder)
-                yield page
+def publish_home(view: HomeView) -> int:
+    """Write the page of all proposals and its feeds; return how many files were written.
+
+    The pages of proposals that the index no longer has are removed, if they are ours.
+    """
+    _require(view.root)
+    written = _write_assets(view.root)
+    content = {
+        feeds.ATOM: feeds.render_atom(view),
+        feeds.JSON: feeds.render_json(view),
+        addresses.PAGE: render_home(view, shared_renderer()),
+    }
+    for name, made in content.items():
+        keep_foreign_page(view.root / name)
+        written += files.write_if_changed(view.root / name, made)
+    remove_stale_proposals(view.root, (summary.proposal for summary in view.index))
+    return written
 
 
-def _is_ours(page: Path) -> bool:
-    """Tell whether a page is there and was written by this program; a link is not."""
-    if page.is_symlink() or not page.is_file():
+def is_written(root: Path, proposal: int, line: PartLine | None) -> bool:
+    """Tell whether what shows a part is on disk, as far as a glance at its first script and page tells."""
+    if line is None:
         return False
-    with page.open("rb") as stream:
-        return GENERATOR.encode() in stream.read(_SNIFFED)
+    folder, part = addresses.parts_folder(root, proposal), part_name(line.obsnum)
+    names = [addresses.script_name(part, section.name, 1) for section in line.sections[:1]]
+    return all((folder / name).is_file() for name in (addresses.plain_name(part, 1), *names))
 
 
-def _keep_foreign_page(page: Path) -> None:
-    """Move a page that we did not write out of our way: somebody may have made it by hand."""
-    with files.translate_storage_errors(page):
-        if not (page.is_symlink() or page.exists()) or _is_ours(page):
-            return
-        for number in itertools.count(1):
-            aside = page.with_name(f"index.before-jwstwatch{'' if number == 1 else f'-{number}'}.html")
-            if not aside.is_symlink() and not aside.exists():
-                page.rename(aside)
-                return
+def _require(root: Path) -> None:
+    if not root.is_dir():
+        raise RootMissingError(f"{root} is not there", hint="Mount it, or make the folder.")
+
+
+def _write_assets(root: Path) -> int:
+    return _write_all(root / ASSETS_FOLDER, shared_renderer().assets)
+
+
+def _write_all(folder: Path, content: Mapping[str, bytes]) -> int:
+    return sum(files.write_if_changed(folder / name, made) for name, made in content.items())
+
+
+def _write_scripts(part: str, section: Section, content: dict[str, bytes]) -> SectionSize:
+    """Add the scripts of a section to `content`; their mark changes with anything in them."""
+    name = section.kind.name
+    rows, details = list(scripts.write_rows(part, section)), list(scripts.write_details(part, section))
+    digest = hashlib.sha256()
+    for made in (*rows, *details):
+        digest.update(made)
+    content |= {addresses.script_name(part, name, number): made for number, made in enumerate(rows, 1)}
+    content |= {addresses.details_name(part, name, number): made for number, made in enumerate(details, 1)}
+    return SectionSize(
+        name=name,
+        rows=len(section.rows),
+        chunks=len(rows),
+        detail_chunks=len(details),
+        mark=digest.hexdigest()[:_MARK],
+    )
+
+
+def _spreadsheet(view: PartView, sections: Iterable[Section]) -> dict[str, bytes]:
+    return {
+        addresses.spreadsheet_name(part_name(view.obsnum)): spreadsheets.write_head(view.settings)
+        + spreadsheets.write_lines(section.rows)
+        for section in sections
+        if section.kind.name == "exposures"
+    }
+
+
+def _join_spreadsheets(folder: Path, view: ProposalView) -> bytes | None:
+    """Return the exposures of all parts under one head; None where there are none."""
+    head = spreadsheets.write_head(view.settings)
+    lines = b"".join(_read_lines(folder, view.lines, head))
+    return head + lines if lines else None
+
+
+def _read_lines(folder: Path, parts: Iterable[PartLine], head: bytes) -> Iterator[bytes]:
+    for line in parts:
+        path = folder / addresses.spreadsheet_name(part_name(line.obsnum))
+        if line.exposures and path.is_file():
+            with files.translate_storage_errors(path):
+                yield path.read_bytes().removeprefix(head)

@@ -1,22 +1,19 @@
-"""From views to HTML, through the templates. Everything that a template prints is escaped."""
+"""From values to HTML, through the templates. Everything that a template prints is escaped."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
 from jwstwatch.core.amounts import files_text
-from jwstwatch.core.gap_words import summarise as summarise_gaps
 from jwstwatch.core.gaps import GapKind
+from jwstwatch.core.layout import part_name
 from jwstwatch.core.model import FileState
-from jwstwatch.core.site import PageFile, ProposalSummary, ProposalView, Reprocessing, WaitingPlan
-from jwstwatch.pages import formats
-from jwstwatch.pages.bundles import Bundle, arrange, is_on_disk
-from jwstwatch.pages.columns import fill_table
-from jwstwatch.pages.overview import summarise
+from jwstwatch.core.site import PageSettings
+from jwstwatch.pages import formats, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,6 +24,15 @@ ASSETS_FOLDER = "jwstwatch-assets"
 GENERATOR = '<meta name="generator" content="jwstwatch">'
 """By this line a page of ours is told from anybody else's."""
 
+STYLES = ("jwstwatch.css", "data.css", "viewer.css", "home.css")
+SCRIPTS = (
+    *("site.js", "values.js", "cells.js", "choices.js", "controls.js", "details.js", "widths.js"),
+    *("listing.js", "rows.js", "live.js", "keys.js", "tables.js"),
+    *("viewer-items.js", "viewer-images.js", "viewer-frame.js", "viewer-zoom.js", "viewer-compare.js"),
+    *("viewer.js", "exposures.js", "home.js"),
+)
+"""In the order in which every page loads them: each after those that it needs."""
+
 _STATES = (
     FileState.PRESENT,
     FileState.STALE,
@@ -36,12 +42,6 @@ _STATES = (
     FileState.GONE,
 )
 """In the order in which a reader wants their numbers."""
-
-_MEANINGS = {
-    FileState.STALE: "newer revision in the archive",
-    FileState.GONE: "no longer in the archive",
-}
-"""What a state says where no reason is given."""
 
 _TINTS = {
     GapKind.PLANNED: "planned",
@@ -54,57 +54,39 @@ _TINTS = {
 }
 """How the style sheet calls the badge of a gap; the others look as what is gone."""
 
-_OPEN_LINES = 12
-"""Lines of gaps that are shown at once; more are there to be opened."""
-
-_THUMBNAIL_SIDE = 120
-_PREVIEWS = ("_i2d.jpg", "_s2d.jpg", "_x1d.png", "_x1d.jpg", "_s3d.jpg", "_thumb.jpg")
+THUMBNAIL_SIDE = 120
+_FEW = 6
 
 
 class Renderer:
-    """The templates with their assets, loaded once for all pages of a site."""
+    """The templates with their assets, loaded once for all pages."""
 
     def __init__(self) -> None:
         self.assets = _load_assets()
         self._environment = _make_environment(_address_assets(self.assets))
 
-    def render_home(self, index: Sequence[ProposalSummary], waiting: Sequence[WaitingPlan] = ()) -> bytes:
-        """Return the page of all proposals."""
-        ordered = sorted(index, key=lambda summary: summary.proposal)
-        return self._render(
-            "home.html",
-            up="",
-            proposals=ordered,
-            counts=_add_counts(ordered),
-            bytes_present=sum(summary.bytes_present for summary in ordered),
-            missing=sum(summary.missing or 0 for summary in ordered),
-            waiting=waiting,
-        )
-
-    def render_proposal(self, view: ProposalView) -> bytes:
-        """Return the page of one proposal."""
-        folder = formats.page_folder(view.summary.proposal)
-        files = arrange(view)
-        gaps = summarise_gaps(view.gaps)
-        return self._render(
-            "proposal.html",
-            up="../",
-            folder=folder,
-            summary=view.summary,
-            waiting=view.waiting,
-            gaps=gaps,
-            missing=sum(line.count for line in gaps),
-            opened=len(gaps) <= _OPEN_LINES,
-            observations=summarise(view, files.exposures),
-            exposures=fill_table(files.exposures, view.settings, folder=folder),
-            files=files,
-            width=view.settings.figure_width or view.settings.figure_height or _THUMBNAIL_SIDE,
-            height=view.settings.figure_height or view.settings.figure_width or _THUMBNAIL_SIDE,
-        )
-
-    def _render(self, template: str, **values: object) -> bytes:
+    def render(self, template: str, **values: object) -> bytes:
+        """Return a page; `up` is the way from it to the root, such as `../`."""
         lines = self._environment.get_template(template).generate(values)
         return "".join(lines).encode("utf-8", "replace")
+
+
+@cache
+def shared_renderer() -> Renderer:
+    """Return the renderer of this process: it holds nothing but what came with the program."""
+    return Renderer()
+
+
+def thumbnail_box(settings: PageSettings) -> dict[str, int]:
+    """Return the room for a thumbnail in CSS pixels: `width`, `height`; the one follows the other."""
+    width, height = settings.figure_width, settings.figure_height
+    return {"width": width or height or THUMBNAIL_SIDE, "height": height or width or THUMBNAIL_SIDE}
+
+
+def name_few(words: Sequence[str], most: int = _FEW) -> str:
+    """Write the first few words of a list that may be long: `F115W, F200W and 7 more`."""
+    rest = len(words) - most
+    return ", ".join(words[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _load_assets() -> dict[str, bytes]:
@@ -129,104 +111,28 @@ def _make_environment(assets: Mapping[str, str]) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.filters.update(
         bytes=formats.format_bytes,
         files=files_text,
+        few=name_few,
         seconds=formats.format_seconds,
         time=formats.format_time,
         folder=formats.page_folder,
+        part=part_name,
         table=formats.products_table_name,
     )
     environment.globals.update(
         assets=assets,
+        styles=[assets[name] for name in STYLES if name in assets],
+        scripts=[assets[name] for name in SCRIPTS if name in assets],
         generator=GENERATOR,
         states=_STATES,
         link=formats.make_link,
-        link_file=_link_file,
-        describe=_describe,
-        mark=_mark,
         tint=lambda kind: _TINTS.get(kind, "gone"),
-        make_chips=_make_chips,
-        preview=_find_preview,
+        make_chips=plain.make_chips,
+        sort_text=plain.sort_text,
         zip=zip,
     )
     return environment
-
-
-def _add_counts(index: Sequence[ProposalSummary]) -> dict[FileState, int]:
-    return {state: sum(summary.counts.get(state, 0) for summary in index) for state in FileState}
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """The class that the style sheet has for a file, and the word to be read; empty for one that is well."""
-
-    style: str
-    word: str
-
-
-def _mark(file: PageFile) -> _Mark:
-    """Return what is to be seen of a file at a glance."""
-    if file.damage is not None:
-        return _Mark("failed", "damaged")
-    if file.state is not FileState.PRESENT:
-        return _Mark(file.state.value, file.state.value)
-    return _Mark(file.state.value, f"rev. {file.revision}" if file.revision > 1 else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Chip:
-    label: str
-    link: str | None
-    mark: _Mark
-    note: str
-
-
-def _make_chips(bundle: Bundle, folder: str) -> list[_Chip]:
-    """Return what a template shows of each file of a bundle; a file that is not on disk has no link."""
-    return [
-        _Chip(label, _link_file(file, folder), _mark(file), _describe(file))
-        for file, label in zip(bundle.files, bundle.labels, strict=True)
-    ]
-
-
-def _link_file(file: PageFile, folder: str) -> str | None:
-    return formats.make_link(file.path, folder) if is_on_disk(file) else None
-
-
-def _describe(file: PageFile) -> str:
-    """Say in one line what there is to know of a file, for its tooltip."""
-    facts = [file.state.value, formats.format_bytes(file.size)]
-    if file.revision > 1:
-        facts.append(f"revision {file.revision}")
-    facts += [formats.format_time(file.changed_at), file.reason or _MEANINGS.get(file.state, "")]
-    if file.damage is not None and file.damage != file.reason:
-        facts.append(f"damaged: {file.damage}")
-    if file.reprocessed is not None:
-        facts.append(_describe_reprocessing(file.reprocessed))
-    return ", ".join(fact for fact in facts if fact)
-
-
-def _describe_reprocessing(change: Reprocessing) -> str:
-    """Say when a file was reprocessed, and with what; only what is stated, and what differs as a change."""
-    facts = [f"reprocessed {formats.format_time(change.at)}"]
-    for name, (former, present) in (("pipeline", change.pipeline), ("context", change.context)):
-        if former and present and former != present:
-            facts.append(f"{name} {former} \N{RIGHTWARDS ARROW} {present}")
-        elif present:
-            facts.append(f"{name} {present}")
-    return ", ".join(facts)
-
-
-def _find_preview(bundle: Bundle) -> PageFile | None:
-    """Return the picture that shows a level-3 product best, one with a thumbnail if there is any."""
-    pictures = [
-        file for file in bundle.files if is_on_disk(file) and file.filetype.endswith((".jpg", ".png"))
-    ]
-    order = {filetype: place for place, filetype in enumerate(_PREVIEWS)}
-    return min(
-        pictures,
-        key=lambda file: (file.thumbnail is None, order.get(file.filetype, len(order)), file.name),
-        default=None,
-    )

@@ -54,6 +54,18 @@ def upsert(
         connection.execute(statement, [dict(row) for row in chunk])
 
 
+def add_up(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert `rows`; where the primary key is there already, add their values to those of the row."""
+    if not rows:
+        return
+    keys = [column.name for column in table.primary_key]
+    statement = _insert(connection, table)
+    sums = {name: table.c[name] + statement.excluded[name] for name in rows[0] if name not in keys}
+    statement = statement.on_conflict_do_update(index_elements=keys, set_=sums)
+    for chunk in chunks(rows, 1000):
+        connection.execute(statement, [dict(row) for row in chunk])
+
+
 def _insert(connection: Connection, table: Table) -> Any:
     """Return an insert that knows what to do upon a conflict; only its own database's dialect is loaded."""
     if connection.dialect.name == "sqlite":

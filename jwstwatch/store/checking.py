@@ -97,9 +97,11 @@ def _open_intents(connection: Connection) -> Iterator[Problem]:
 
 
 def _odd_pages(connection: Connection) -> Iterator[Problem]:
-    page = tables.page
-    odd = or_(page.c.written > page.c.changes, page.c.changes < 0, page.c.proposal < 0)
-    count = _count(connection, select(func.count()).select_from(page).where(odd))
+    page, part = tables.page, tables.page_part
+    count = 0
+    for table in (page, part):
+        odd = or_(table.c.written > table.c.changes, table.c.changes < 0, table.c.proposal < 0)
+        count += _count(connection, select(func.count()).select_from(table).where(odd))
     if count:
         text = f"{_counted(count, 'page')} marked as written later than changed"
         yield Problem(text=text, hint=_REPORT)

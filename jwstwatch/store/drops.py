@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, exists, or_, select, update
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.errors import BusyError
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.store import arrivals, bulk, events, tables
 from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choose
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
@@ -97,7 +97,8 @@ class Drops:
                 now,
             )
             wanted = {"state": FileState.WANTED.value, "reason": WANTED_AGAIN, **tables.NO_COPY}
-            changed += _change(connection, gone, file.c.declined, again | wanted, now)
+            with arrivals.growth_recorded(connection, gone, now=now):
+                changed += _change(connection, gone, file.c.declined, again | wanted, now)
             _record(connection, changed, kind="undropped", detail=None, now=now)
         return changed
 
@@ -125,7 +126,8 @@ def _possessive(profiles: Sequence[str]) -> str:
 
 def _forget_copies(connection: Connection, removed: dict[int, Choice], now: datetime) -> None:
     values = {"state": FileState.WANTED.value, "reason": DROPPED, **tables.NO_COPY}
-    changed = _change(connection, removed, tables.file.c.declined, values, now)
+    with arrivals.growth_recorded(connection, removed, now=now):
+        changed = _change(connection, removed, tables.file.c.declined, values, now)
     _record(connection, changed, kind="removed", detail="its copy was removed, as asked", now=now)
 
 

@@ -11,16 +11,24 @@ from typing import Any
 from sqlalchemy import Connection, and_, exists, func, or_, select, union
 
 from jwstwatch.core.dates import from_mjd, to_mjd
-from jwstwatch.core.gaps import Copy, Gap, Known, find_gaps
+from jwstwatch.core.gaps import Copy, Gap, Known, find_gaps, find_part_gaps
 from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.naming import parse
-from jwstwatch.core.sisters import Listed
-from jwstwatch.store import tables
+from jwstwatch.core.sisters import CandidateFacts, Listed
+from jwstwatch.store import bulk, tables
+from jwstwatch.store.conditions import belongs, in_root
 from jwstwatch.store.engine import Database
 from jwstwatch.store.listings import observation_of
 
 _SOUND = {selected: Copy(state=FileState.PRESENT, selected=selected) for selected in (True, False)}
 """Nearly every copy is one of these: a proposal may have a hundred thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One APT observation of a proposal; None stands for what belongs to no single one."""
+
+    obsnum: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +37,8 @@ class Scope:
 
     profile: str | None = None
     root_id: int | None = None
+    part: Part | None = None
+    """Only what belongs to one APT observation of the proposal."""
 
 
 EVERYTHING = Scope()
@@ -66,13 +76,34 @@ def gaps_of(
 ) -> tuple[Gap, ...]:
     """Return the gaps of one proposal as seen by a transaction that is open already."""
     observations, unlisted = _observations(connection, proposal, scope)
-    copies, dropped = _copies(connection, proposal, scope, now)
-    known = _products(connection, proposal, scope, observations, copies, dropped)
+    known = _known(connection, proposal, scope, now, observations)
     return find_gaps(proposal, known, observations, unlisted=unlisted)
 
 
-def _of(column: Any, proposal: int | None) -> Any:
-    return column.is_(None) if proposal is None else column == proposal
+def part_gaps_of(
+    connection: Connection, proposal: int, *, now: datetime, scope: Scope
+) -> tuple[tuple[Gap, ...], CandidateFacts]:
+    """Return the gaps of one APT observation, and what tells which level-3 products there should be."""
+    observations, unlisted = _observations(connection, proposal, scope)
+    known = _known(connection, proposal, scope, now, observations)
+    return find_part_gaps(proposal, known, observations, unlisted=unlisted)
+
+
+def _known(
+    connection: Connection,
+    proposal: int | None,
+    scope: Scope,
+    now: datetime,
+    observations: Collection[Observation],
+) -> list[Known]:
+    copies, dropped = _copies(connection, proposal, scope, now)
+    return _products(connection, proposal, scope, observations, copies, dropped)
+
+
+def _of(table: Any, proposal: int | None, scope: Scope) -> Any:
+    """Return the condition for rows of products or observations: of the proposal, and of the part."""
+    own = belongs(table.c.proposal, proposal)
+    return own if scope.part is None else and_(own, belongs(table.c.obsnum, scope.part.obsnum))
 
 
 def _observations(
@@ -89,7 +120,7 @@ def _observations(
             exists().where(listing.c.parent_obsid == observation.c.obsid).label("listed"),
             exists().where(mine, interest.c.products_checked_at.is_not(None)).label("checked"),
         )
-        .where(_of(observation.c.proposal, proposal), exists().where(mine))
+        .where(_of(observation, proposal, scope), exists().where(mine))
         .order_by(observation.c.obs_id)
     )
     found, unlisted = [], set()
@@ -112,11 +143,11 @@ def _copies(
         select(file, exists().where(wanted).label("wanted"))
         .add_columns(exists().where(wanted, ~want.c.keeps).label("renewed"))
         .join(product, product.c.id == file.c.product_id)
-        .where(_of(product.c.proposal, proposal), ~file.c.superseded)
+        .where(_of(product, proposal, scope), ~file.c.superseded)
     )
     if scope.root_id is not None:
-        query = query.where(file.c.root_id == scope.root_id)
-    released = _releases(connection, proposal, now)
+        query = query.where(in_root(scope.root_id))
+    released = _releases(connection, proposal, scope, now)
     copies: dict[int, list[Copy]] = defaultdict(list)
     dropped: set[int] = set()
     for row in connection.execute(query.order_by(file.c.id)):
@@ -145,7 +176,9 @@ def _copy(row: Any, released: Mapping[int, datetime], scope: Scope) -> Copy:
     )
 
 
-def _releases(connection: Connection, proposal: int | None, now: datetime) -> dict[int, datetime]:
+def _releases(
+    connection: Connection, proposal: int | None, scope: Scope, now: datetime
+) -> dict[int, datetime]:
     """Return when what is withheld comes out: the first time ahead of those its observations state."""
     file, product = tables.file, tables.product
     listing, observation = tables.listing, tables.observation
@@ -155,7 +188,7 @@ def _releases(connection: Connection, proposal: int | None, now: datetime) -> di
         .join(listing, listing.c.product_id == product.c.id)
         .join(observation, observation.c.obsid == listing.c.parent_obsid)
         .where(
-            _of(product.c.proposal, proposal),
+            _of(product, proposal, scope),
             file.c.state == FileState.WITHHELD.value,
             observation.c.t_obs_release > to_mjd(now),
         )
@@ -198,14 +231,18 @@ def _products(
             (func.count(listing.c.product_id) - func.count(listing.c.missing_since)).label("rows"),
         )
         .outerjoin(listing, listing.c.product_id == product.c.id)
-        .where(_of(product.c.proposal, proposal))
+        .where(_of(product, proposal, scope))
         .group_by(product.c.id, product.c.name, product.c.obsnum)
         .order_by(product.c.name)
     )
     if scope.profile is not None:
         query = query.where(or_(_listed_for(scope.profile), product.c.id.in_(_wanted_by(scope.profile))))
+    rows = connection.execute(query).all()
     modes = {observation.obsid: observation.instrument_name for observation in observations}
-    superseded = _superseded(connection, proposal)
+    if scope.part is not None:
+        listing_them = {number for row in rows for number in (row.own, row.parent)}
+        modes |= _modes(connection, listing_them - modes.keys())
+    superseded = _superseded(connection, proposal, scope)
     return [
         Known(
             product=Listed(
@@ -218,8 +255,19 @@ def _products(
             copies=tuple(copies.get(row.id, ())),
             dropped=row.id in dropped,
         )
-        for row in connection.execute(query)
+        for row in rows
     ]
+
+
+def _modes(connection: Connection, obsids: Collection[int | None]) -> dict[int, str | None]:
+    """Return the modes of observations outside the part, such as those that combine several."""
+    observation = tables.observation
+    query = select(observation.c.obsid, observation.c.instrument_name)
+    found: dict[int, str | None] = {}
+    for some in bulk.chunks(sorted(number for number in obsids if number is not None)):
+        rows = connection.execute(query.where(observation.c.obsid.in_(some)))
+        found.update((row.obsid, row.instrument_name) for row in rows)
+    return found
 
 
 def _listed_for(profile: str) -> Any:
@@ -237,12 +285,12 @@ def _wanted_by(profile: str) -> Any:
     return select(want.c.product_id).where(want.c.profile == profile)
 
 
-def _superseded(connection: Connection, proposal: int | None) -> set[int]:
+def _superseded(connection: Connection, proposal: int | None, scope: Scope) -> set[int]:
     """Return the associations and pools that newer ones stand in for."""
     file, product = tables.file, tables.product
     query = (
         select(file.c.product_id)
         .join(product, product.c.id == file.c.product_id)
-        .where(_of(product.c.proposal, proposal), file.c.superseded)
+        .where(_of(product, proposal, scope), file.c.superseded)
     )
     return set(connection.execute(query).scalars())

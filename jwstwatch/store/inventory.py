@@ -69,6 +69,20 @@ class Inventory:
                 found += [(Path(row.root_path), row.path) for row in connection.execute(query)]
         return found
 
+    def lying(self, root_id: int, names: Collection[str]) -> dict[str, int | None]:
+        """Return the observation numbers of those of the named products that have a copy in the root."""
+        file, product = tables.file, tables.product
+        found: dict[str, int | None] = {}
+        with self._database.read() as connection:
+            for some in bulk.chunks(_possible(names)):
+                query = (
+                    select(product.c.name, product.c.obsnum)
+                    .join(file, file.c.product_id == product.c.id)
+                    .where(file.c.root_id == root_id, product.c.name.in_(some), has_copy())
+                )
+                found.update({row.name: row.obsnum for row in connection.execute(query)})
+        return found
+
     def expected(self, root_id: int, paths: Collection[str]) -> dict[str, int]:
         """Return the revision that is still to arrive at each of these paths."""
         file, product = tables.file, tables.product

@@ -14,12 +14,12 @@ from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.evidence import Contradiction, PairFacts, listing_contradictions
 from jwstwatch.core.model import PLANNED, FileState, ListingRow, Observation
-from jwstwatch.core.naming import parse
+from jwstwatch.core.naming import parse, parse_obs_id
 from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import absences, bulk, missing, revisions, tables
 from jwstwatch.store.engine import Database
-from jwstwatch.store.pagemarks import mark_pages_due_for_products, mark_pages_due_for_proposals
+from jwstwatch.store.pagemarks import mark_pages_due_for_observations, mark_pages_due_for_products
 from jwstwatch.store.reservations import waits_for_room
 
 _OBSERVATION_COLUMNS = tuple(field.name for field in fields(Observation) if field.name != "columns")
@@ -66,8 +66,8 @@ class Listings:
             if profile is not None:
                 _note_interest(connection, profile, list(ids.values()), again=everything)
             _ask_again(connection, [ids[observation.obs_id] for observation in changed])
-            proposals = {observation.proposal for observation in (*new, *changed)}
-            mark_pages_due_for_proposals(connection, proposals)
+            places = {(entry.proposal, parse_obs_id(entry.obs_id).obsnum) for entry in (*new, *changed)}
+            mark_pages_due_for_observations(connection, places)
 
     def due_observations(
         self, profile: str, *, now: datetime, settle: timedelta, recheck: timedelta, quota: int = 0
@@ -206,12 +206,13 @@ def _mark_pages_of_unchecked(connection: Connection, obsids: Collection[int]) ->
     interest, observation = tables.interest, tables.observation
     for many in bulk.chunks(obsids, 10_000):
         unchecked = (
-            select(observation.c.proposal)
+            select(observation.c.proposal, observation.c.obsnum)
             .join(interest, interest.c.observation_id == observation.c.id)
             .where(observation.c.obsid.in_(many), interest.c.products_checked_at.is_(None))
             .distinct()
         )
-        mark_pages_due_for_proposals(connection, connection.execute(unchecked).scalars().all())
+        places = {(row.proposal, row.obsnum) for row in connection.execute(unchecked)}
+        mark_pages_due_for_observations(connection, places)
 
 
 def _note_interest(connection: Connection, profile: str, found: Sequence[int], *, again: bool) -> None:
@@ -334,7 +335,10 @@ def _insert_observations(
 ) -> dict[str, int]:
     if not observations:
         return {}
-    rows = [_observation_values(observation) | {"first_seen_at": now} for observation in observations]
+    rows = [
+        _observation_values(entry) | {"obsnum": parse_obs_id(entry.obs_id).obsnum, "first_seen_at": now}
+        for entry in observations
+    ]
     table = tables.observation
     inserted = connection.execute(table.insert().returning(table.c.obs_id, table.c.id), rows)
     return {row.obs_id: row.id for row in inserted}
@@ -374,7 +378,7 @@ def _insert_products(
     ]
     table = tables.product
     inserted = connection.execute(table.insert().returning(table.c.uri, table.c.id, table.c.obsnum), rows)
-    mark_pages_due_for_proposals(connection, {product.proposal for product in products})
+    mark_pages_due_for_observations(connection, {(product.proposal, product.obsnum) for product in products})
     return {row.uri: RecordedProduct(id=row.id, revision=1, obsnum=row.obsnum) for row in inserted}
 
 

@@ -42,7 +42,6 @@ def mark_present(connection: Connection, placed: Placed, *, now: datetime) -> No
             sha256=bindparam("the_sha256"),
             modified_ns=bindparam("the_time"),
             note=bindparam("the_note"),
-            thumbnail=None,
             checked_at=None,
             damage=None,
             **tables.NEVER_TRIED,

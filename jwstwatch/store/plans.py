@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, and_, delete, exists, func, or_, select,
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NO_TOKEN, NOT_AUTHORISED, TOKEN_REJECTED, Known
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.store import arrivals, bulk, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
@@ -106,6 +106,8 @@ class Plans:
                 for row in rows
                 if row.known is not None and _differs(row) and _update_file(connection, row, now)
             ]
+            growth = {ids[row.path]: _growth(row) for row in (*new, *changed)}
+            arrivals.record_growth(connection, growth, now=now)
             happened = [_event(ids[row.path], row, run_id) for row in (*new, *changed)]
             events.record(connection, [event for event in happened if event is not None], now=now)
             _want(connection, profile, [(ids[row.path], row.product_id) for row in rows])
@@ -160,6 +162,8 @@ class Plans:
             for row in rows:
                 if row.known is not None and _update_file(connection, row, now):
                     ids[row.path] = row.known.id
+            growth = {ids[row.path]: _growth(row) for row in rows if row.path in ids}
+            arrivals.record_growth(connection, growth, now=now)
             happened = [_event(ids[row.path], row, None) for row in rows if row.path in ids]
             events.record(connection, [event for event in happened if event is not None], now=now)
             mark_pages_due_for_files(connection, ids.values())
@@ -299,6 +303,15 @@ def _update_file(connection: Connection, row: PlanRow, now: datetime) -> bool:
     values |= _adopted_values(row.adopted)
     statement = update(file).where(file.c.id == row.known.id, file.c.state == before.value).values(values)
     return bool(connection.execute(statement.returning(file.c.id)).all())
+
+
+def _growth(row: PlanRow) -> int:
+    """Return by how many bytes more lie on disk than the state knew of."""
+    known = row.known.known if row.known is not None else None
+    before = known.size or 0 if known is not None and known.state.value in tables.HAS_COPY else 0
+    if row.adopted is not None:
+        return row.adopted.size - before
+    return 0 if row.state.value in tables.HAS_COPY else -before
 
 
 def _event(file_id: int, row: PlanRow, run_id: int | None) -> events.Event | None:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, true, update
 
 from jwstwatch.core.model import FileState
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.store import arrivals, bulk, events, tables
 from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choice_of, query_of_choices
 from jwstwatch.store.drops import wanting
 from jwstwatch.store.engine import Database
@@ -183,6 +183,7 @@ def _forget(connection: Connection, removed: Sequence[Candidate], now: datetime)
     """Their rows go, and with them who wanted them; what happened to their products stays known."""
     ids = [candidate.file.file_id for candidate in removed]
     mark_pages_due_for_files(connection, ids)
+    arrivals.record_removed(connection, ids, now=now)
     # A later file may get the number of one that is gone.
     connection.execute(update(tables.event).where(tables.event.c.file_id.in_(ids)).values(file_id=None))
     connection.execute(delete(tables.file).where(tables.file.c.id.in_(ids)))
@@ -206,3 +207,6 @@ def _forget_empty_pages(connection: Connection) -> None:
         func.coalesce(product.c.proposal, NO_PROPOSAL) == page.c.proposal,
     )
     connection.execute(delete(page).where(~shown))
+    part = tables.page_part
+    known = exists().where(page.c.root_id == part.c.root_id, page.c.proposal == part.c.proposal)
+    connection.execute(delete(part).where(~known))

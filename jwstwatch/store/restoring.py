@@ -21,6 +21,7 @@ from jwstwatch.store.backups import check_sound, copy_state, give_away
 from jwstwatch.store.engine import Database, translate_sqlite_errors
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
 from jwstwatch.store.locks import exclusively, replacing
+from jwstwatch.store.pagemarks import mark_all_pages_due
 from jwstwatch.store.runs import SILENCE, release_claims
 from jwstwatch.store.sqlite_files import connect_to_read, log_of, memory_of
 
@@ -73,7 +74,7 @@ def settle(database: Database, *, now: datetime) -> int:
 
     Returns how many runs were closed.
     """
-    run, profile, page = tables.run, tables.profile, tables.page
+    run, profile = tables.run, tables.profile
     with database.write() as connection:
         closed = connection.execute(
             update(run)
@@ -92,7 +93,7 @@ def settle(database: Database, *, now: datetime) -> int:
             release_claims(connection, run_id)
         # No query has this digest: the next run of every profile asks for all of it, from its floor.
         connection.execute(update(profile).values(query_digest=""))
-        connection.execute(update(page).values(changes=page.c.changes + 1))
+        mark_all_pages_due(connection)
         connection.execute(
             update(tables.notice).where(tables.notice.c.cleared_at.is_(None)).values(cleared_at=now)
         )

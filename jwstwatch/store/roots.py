@@ -13,7 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import BusyError, UsageError
-from jwstwatch.store import events, tables
+from jwstwatch.store import arrivals, events, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.runs import bury_dead
@@ -217,13 +217,14 @@ class Roots:
         """Copies of what the archive has no more are there again, with the bytes that were verified."""
         file = tables.file
         with self._database.write() as connection:
-            for copy in found:
-                connection.execute(
-                    update(file)
-                    .where(file.c.id == copy.file_id, file.c.state == FileState.GONE.value)
-                    .where(file.c.size.is_(None), file.c.sha256 == copy.sha256)
-                    .values(size=copy.size, modified_ns=copy.modified_ns, reason=FOUND, changed_at=now)
-                )
+            with arrivals.growth_recorded(connection, [copy.file_id for copy in found], now=now):
+                for copy in found:
+                    connection.execute(
+                        update(file)
+                        .where(file.c.id == copy.file_id, file.c.state == FileState.GONE.value)
+                        .where(file.c.size.is_(None), file.c.sha256 == copy.sha256)
+                        .values(size=copy.size, modified_ns=copy.modified_ns, reason=FOUND, changed_at=now)
+                    )
             happened = [
                 events.Event(
                     product_id=copy.product_id,
@@ -243,7 +244,8 @@ class Roots:
         A copy that was replaced, or dropped, since it was looked for stays. Returns how many are lost.
         """
         with self._database.write() as connection:
-            lost = [loss for loss in losses if _lose(connection, loss, now)]
+            with arrivals.growth_recorded(connection, [loss.file_id for loss in losses], now=now):
+                lost = [loss for loss in losses if _lose(connection, loss, now)]
             events.record(
                 connection,
                 [

@@ -15,7 +15,7 @@ from jwstwatch.store.engine import Database
 from jwstwatch.store.runs import release_claims
 from jwstwatch.store.store import Store
 
-_LEFT_OUT = (tables.event, tables.keywords, tables.page)
+_LEFT_OUT = (tables.event, tables.keywords, tables.page, tables.page_part, tables.arrival)
 """Large, and nobody who plans reads them."""
 
 _LOT = 2000

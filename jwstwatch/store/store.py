@@ -8,11 +8,14 @@ from jwstwatch.store.completions import Completions
 from jwstwatch.store.drops import Drops
 from jwstwatch.store.engine import Database, open_database
 from jwstwatch.store.gaps import Gaps
+from jwstwatch.store.headers import Headers
 from jwstwatch.store.histories import Histories
 from jwstwatch.store.inquiries import Inquiries
 from jwstwatch.store.inventory import Inventory
 from jwstwatch.store.listings import Listings
+from jwstwatch.store.newsfeed import Newsfeed
 from jwstwatch.store.notices import Notices
+from jwstwatch.store.parts import Parts
 from jwstwatch.store.plans import Plans
 from jwstwatch.store.profiles import Profiles
 from jwstwatch.store.pruning import Pruning
@@ -52,6 +55,8 @@ class Store:
         self.pruning = Pruning(database)
         self.roots = Roots(database)
         self.sites = Sites(database)
+        self.parts = Parts(database)
+        self.headers = Headers(database)
         self.gaps = Gaps(database)
         self.reports = Reports(database)
         self.notices = Notices(database)
@@ -66,6 +71,7 @@ class Store:
         self.inventory = Inventory(database)
         self.inquiries = Inquiries(database)
         self.sampling = Sampling(database)
+        self.arrivals = Newsfeed(database)
 
     def __enter__(self) -> Store:
         return self

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from jwstwatch.core.model import FileState
-from jwstwatch.store.types import Json, UtcDateTime
+from jwstwatch.store.types import CompressedJson, Json, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -86,7 +86,7 @@ observation = Table(
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("obs_id", Text, nullable=False, unique=True),
     Column("obsid", BigInteger, nullable=False, index=True),
-    Column("proposal", BigInteger, index=True),
+    Column("proposal", BigInteger),
     Column("instrument_name", Text),
     Column("target_name", Text),
     Column("filters", Text),
@@ -102,6 +102,8 @@ observation = Table(
     Column("s_ra", Float, comment="degrees"),
     Column("s_dec", Float, comment="degrees"),
     Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("obsnum", BigInteger, comment="of APT, as the obs_id says it; null: of several"),
+    Index(None, "proposal", "obsnum"),
 )
 
 interest = Table(
@@ -120,7 +122,7 @@ product = Table(
     Column("id", Key, primary_key=True, autoincrement=True),
     Column("uri", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False, index=True),
-    Column("proposal", BigInteger, index=True),
+    Column("proposal", BigInteger),
     Column("obsnum", BigInteger),
     Column("filetype", Text, nullable=False),
     Column("size", BigInteger, comment="bytes, as listed"),
@@ -130,6 +132,7 @@ product = Table(
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("sampled_at", UtcDateTime, comment="when the archive was last asked for its validators"),
+    Index(None, "proposal", "obsnum"),
 )
 
 version = Table(
@@ -326,8 +329,8 @@ keywords = Table(
     metadata,
     Column("product_id", Key, ForeignKey("product.id", ondelete="CASCADE"), primary_key=True),
     Column("revision", Integer, nullable=False),
-    Column("names", Text, nullable=False, comment="digest of the keywords asked for"),
-    Column("cards", Json(), nullable=False),
+    Column("names", Text, nullable=False, comment="which keywords were asked for"),
+    Column("cards", CompressedJson(), nullable=False, comment="values by keyword, as compressed JSON"),
 )
 
 event = Table(
@@ -363,7 +366,7 @@ page_part = Table(
     metadata,
     Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
     Column("proposal", BigInteger, primary_key=True),
-    Column("obsnum", BigInteger, primary_key=True, comment="0: what belongs to no single observation"),
+    Column("obsnum", BigInteger, primary_key=True, comment="-1: what belongs to no single observation"),
     Column("changes", Integer, nullable=False, comment="raised when something on the part changed"),
     Column("written", Integer, nullable=False, comment="`changes` as it was when the part was written"),
     Column("settings", String(64), nullable=False, comment="digest of how it was written"),
@@ -380,7 +383,7 @@ arrival = Table(
     Column("files", Integer, nullable=False, server_default="0", comment="put in place in that hour"),
     Column("bytes", BigInteger, nullable=False, server_default="0", comment="of these files"),
     Column("reprocessed", Integer, nullable=False, server_default="0", comment="of them newer revisions"),
-    Column("growth", BigInteger, nullable=False, server_default="0", comment="of what lies on disk, in bytes"),
+    Column("growth", BigInteger, nullable=False, server_default="0", comment="bytes, of what lies on disk"),
     comment="how much arrived in an output folder, and how it grew, by the hour",
 )
 

@@ -17,7 +17,7 @@ from jwstwatch.core.evidence import Fact
 from jwstwatch.core.keywords import believable_checksum
 from jwstwatch.core.model import FileState
 from jwstwatch.core.retrying import LONGEST_DELAY, FailureKind
-from jwstwatch.store import bulk, events, placements, tables
+from jwstwatch.store import arrivals, bulk, events, placements, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
@@ -249,6 +249,7 @@ class Transfers:
         reserved are not to come any more. `kept` tells where copies that were replaced lie now, by file.
         """
         with self._database.write() as connection:
+            arrivals.record_placed(connection, placed, how=how, now=now)
             placements.record_replaced(connection, run_id, placed, kept=kept, now=now)
             placements.mark_present(connection, placed, now=now)
             placements.keep_facts(connection, [intent for intent, _ in placed])

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from jwstwatch.core.layout import thumbnail_name
+from jwstwatch.core.layout import PICTURES, thumbnail_name
 from jwstwatch.disk import markers
 from jwstwatch.disk.looking import fingerprint
 from jwstwatch.errors import RootMissingError, StorageError, UnsafePathError
@@ -265,9 +265,12 @@ def _list(folder: Path) -> list[str]:
 
 
 def _companions(name: str, beside: Iterable[str]) -> list[str]:
-    """Return the names of a file's thumbnail, and of what was received of it or its successor."""
+    """Return the names of a file's thumbnail, and of what was received of it or its successor.
+
+    Quick-looks lie by their names, wherever their file is.
+    """
     partial = re.compile(rf"\.{re.escape(name)}\.[0-9]+\.part(\.json)?", re.DOTALL)
-    thumbnail = thumbnail_name(name) if name.endswith((".jpg", ".png")) else None
+    thumbnail = thumbnail_name(name) if name.endswith(PICTURES) else None
     return [entry for entry in beside if entry == thumbnail or partial.fullmatch(entry)]
 
 

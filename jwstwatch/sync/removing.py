@@ -7,12 +7,13 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jwstwatch.config.settings import Profile
-from jwstwatch.core.layout import thumbnail_name
+from jwstwatch.core import naming
+from jwstwatch.core.layout import FORMER_QUICKLOOK, PICTURES, preview_folder, quicklook_name, thumbnail_name
 from jwstwatch.core.model import Outcome
 from jwstwatch.disk import markers
 from jwstwatch.errors import RootMissingError, StorageError, UnsafePathError
@@ -20,9 +21,10 @@ from jwstwatch.files import check_name, translate_storage_errors
 from jwstwatch.store.choosing import Choice
 from jwstwatch.store.histories import KeptCopy
 from jwstwatch.store.store import Store
+from jwstwatch.sync import folders
 from jwstwatch.sync.rules import query_digest
+from jwstwatch.transfer import aside
 
-_PICTURES = (".jpg", ".png")
 _BLOCK = 1 << 20
 _LOOKED_AT = 1000
 """Runs since the last whole listing, at most."""
@@ -68,15 +70,7 @@ def require_roots(roots: Iterable[tuple[Path, str]]) -> None:
     """Raise `RootMissingError` unless every folder holds the marker with its identity."""
     for path, identity in sorted(set(roots)):
         if not markers.is_mounted(path, identity):
-            raise _away(path)
-
-
-def _away(root: Path) -> RootMissingError:
-    return RootMissingError(
-        f"{root} is not there, or is another folder than the one the state means: "
-        f"its marker {markers.MARKER} is missing or foreign",
-        hint="Is its disk mounted? What is not told as removed is still there.",
-    )
+            raise folders.away(path)
 
 
 class Removal:
@@ -131,71 +125,57 @@ class Remover:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._touched: set[tuple[str, ...]] = set()
+        self._former: dict[str, dict[str, list[str]]] = {}
+        """Former quick-looks by their folder and by the name of the present one."""
 
     def remove(self, path: str, verified: Verified) -> str | None:
-        """Remove a copy with its thumbnail and its partials; returns why it was left, None where it is gone.
+        """Remove a copy with its pictures and its partials; returns why it was left, None where it is gone.
 
         Another file than the one that was verified is not ours to remove. Raises `StorageError`, which names
         the folder, where the disk refuses.
         """
-        *folders, name = path.split("/")
+        *parts, name = path.split("/")
         try:
-            with translate_storage_errors(self._root.joinpath(*folders)), self._opened(folders) as handle:
+            with translate_storage_errors(self._root.joinpath(*parts)), self._opened(parts) as handle:
                 reason = _remove_plain(handle, check_name(name), verified)
                 if reason is None:
                     _remove_companions(handle, name)
-                    self._touched.add(tuple(folders))
-                return reason
+                    self._touched.add(tuple(parts))
         except FileNotFoundError:
-            return None  # not even its folder is there
+            reason = None  # not even its folder is there
         except UnsafePathError as error:
             return error.message
+        if reason is None and name.endswith(".fits") and parts[:1] != [aside.FOLDER]:
+            self._remove_quicklooks(name)
+        return reason
+
+    def _remove_quicklooks(self, name: str) -> None:
+        """Remove the pictures that were made of a FITS file, as far as possible: they can be made again."""
+        folder = preview_folder(naming.parse(name).proposal)
+        quicklook = quicklook_name(name)
+        with (
+            contextlib.suppress(OSError, UnsafePathError, StorageError),
+            self._opened(folder.split("/")) as handle,
+        ):
+            if folder not in self._former:
+                self._former[folder] = _former_quicklooks(folders.names_in(handle))
+            names = [quicklook, thumbnail_name(quicklook), *self._former[folder].get(quicklook, ())]
+            folders.remove_plain_files(handle, names)
 
     def sync(self) -> None:
         """Make durable what was removed."""
-        for folders in self._touched:
+        for parts in self._touched:
             gone = contextlib.suppress(FileNotFoundError, UnsafePathError)  # somebody else took it away
             with (
                 gone,
-                translate_storage_errors(self._root.joinpath(*folders)),
-                self._opened(folders) as handle,
+                translate_storage_errors(self._root.joinpath(*parts)),
+                self._opened(parts) as handle,
             ):
-                _sync(handle)
+                folders.make_durable(handle)
         self._touched.clear()
 
-    @contextlib.contextmanager
-    def _opened(self, folders: Sequence[str]) -> Iterator[int]:
-        """Open a folder below the root step by step, so that no link can lead anywhere else."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-        try:
-            handle = os.open(self._root, flags)
-        except FileNotFoundError:
-            raise _away(self._root) from None
-        try:
-            for part in folders:
-                inner = _step(check_name(part), handle, flags | os.O_NOFOLLOW)
-                os.close(handle)
-                handle = inner
-            yield handle
-        finally:
-            os.close(handle)
-
-
-def _sync(handle: int) -> None:
-    with contextlib.suppress(OSError):  # a file system that cannot is left as it is
-        os.fsync(handle)
-
-
-def _step(part: str, handle: int, flags: int) -> int:
-    try:
-        return os.open(part, flags, dir_fd=handle)
-    except OSError as error:
-        # What such a flag says of a link depends on the system.
-        if stat.S_ISLNK(os.stat(part, dir_fd=handle, follow_symlinks=False).st_mode):
-            raise UnsafePathError(f"it lies behind a link ({part}), which is not followed") from None
-        if isinstance(error, NotADirectoryError):
-            raise UnsafePathError(f"{part} is no folder any more") from None
-        raise
+    def _opened(self, parts: Sequence[str]) -> contextlib.AbstractContextManager[int]:
+        return folders.opened(self._root, parts)
 
 
 def _remove_plain(handle: int, name: str, verified: Verified) -> str | None:
@@ -233,10 +213,15 @@ def _sha256(handle: int, name: str) -> str | None:
 def _remove_companions(handle: int, name: str) -> None:
     """Its thumbnail, and what was received of it or of its successor."""
     partial = re.compile(rf"\.{re.escape(name)}\.[0-9]+\.part(\.json)?")
-    names = [entry for entry in os.listdir(handle) if partial.fullmatch(entry)]
-    if name.endswith(_PICTURES):
+    names = [entry for entry in folders.names_in(handle) if partial.fullmatch(entry)]
+    if name.endswith(PICTURES):
         names.append(thumbnail_name(name))
-    for each in names:
-        with contextlib.suppress(FileNotFoundError):
-            if stat.S_ISREG(os.stat(each, dir_fd=handle, follow_symlinks=False).st_mode):
-                os.unlink(each, dir_fd=handle)
+    folders.remove_plain_files(handle, names)
+
+
+def _former_quicklooks(names: Iterable[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if (match := FORMER_QUICKLOOK.fullmatch(name)) is not None:
+            found.setdefault(quicklook_name(f"{match['stem']}.fits"), []).append(name)
+    return found

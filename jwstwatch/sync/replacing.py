@@ -101,7 +101,8 @@ def _remove(copy: KeptCopy) -> bool:
 
 def _wished(old: Replaceable, profiles: Mapping[str, Profile]) -> int:
     """Return how many replaced copies are kept: as many as the profile wishes that wishes most."""
-    wishes = [profiles[name].parameters.keep_replaced for name in old.profiles if name in profiles]
+    file = old.path.rpartition("/")[2]
+    wishes = [profiles[name].parameters.kept_copies(file) for name in old.profiles if name in profiles]
     return max(wishes, default=0)
 
 

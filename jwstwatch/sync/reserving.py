@@ -142,7 +142,7 @@ class Reservation:
     def _need(self, claim: Claim) -> Need:
         new = self._weighing.listed_or_usual(claim.listed_size)
         old = (claim.copy_size or 0) if claim.replaces else 0
-        aside = claim.updates and self._weighing.keeps_aside
+        aside = claim.updates and self._weighing.keeps_aside(claim.name)
         return Need(new, old, self._received.get(claim.file_id, 0), aside=aside)
 
     def conclude(self) -> None:

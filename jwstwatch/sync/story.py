@@ -17,11 +17,13 @@ from jwstwatch.errors import (
     StorageError,
     first_exit_code,
 )
+from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.runs import Counts, RunRecord
 from jwstwatch.sync import (
     authorising,
     fetching,
     holding,
+    homing,
     inquiring,
     listing,
     living,
@@ -88,6 +90,8 @@ class _Tale:
     heard: listing.Heard = field(default_factory=listing.Heard)
     received: fetching.Received = field(default_factory=fetching.Received)
     pages: int = 0
+    root: RootRecord | None = None
+    """Where it works, once that is open."""
     put_off: int = 0
     """Files that wait for another day, as they are to."""
 
@@ -101,7 +105,7 @@ class _Tale:
 
 
 def _tell(profile: Profile, record: RunRecord, context: Context, options: Options, tale: _Tale) -> None:
-    root = roots.open_root(context, rules.root_of(profile.parameters))
+    root = tale.root = roots.open_root(context, rules.root_of(profile.parameters))
     subject = listing.Subject(run=record, profile=profile, root=root, options=options)
     fetching.settle_open_intents(context, subject)
     relocating.settle(context, subject)
@@ -169,6 +173,7 @@ def _finish(record: RunRecord, context: Context, tale: _Tale) -> RunResult:
         if tale.error is None:
             tale.blame(error)
         finished = living.close_later(context, record, _outcome(tale, counts), counts, tale.error)
+    _tell_readers(finished, context, tale)
     _bear_witness(finished, context)
     return RunResult(record=finished, exit_code=_exit_code(tale, counts))
 
@@ -198,6 +203,15 @@ def _exit_code(tale: _Tale, counts: Counts) -> ExitCode:
     if tale.error is not None:
         return tale.error.exit_code
     return ExitCode.FILES_FAILED if counts.failed else ExitCode.DONE
+
+
+def _tell_readers(record: RunRecord, context: Context, tale: _Tale) -> None:
+    """Let the home page tell how the run ended; a mishap there is not the run's."""
+    try:
+        if tale.root is not None:
+            homing.write_standing(context, tale.root, record)
+    except Exception:
+        log.exception("the home page could not be told how run %d ended", record.id)
 
 
 def _bear_witness(record: RunRecord, context: Context) -> None:

@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jwstwatch.core.layout import thumbnail_name
+from jwstwatch.core.layout import PAGES_FOLDER, PICTURES, thumbnail_name
 from jwstwatch.core.planning import DiskKind
 from jwstwatch.disk.walking import Walked, in_folder, walk
+from jwstwatch.pages.addresses import OWN_NAMES
 from jwstwatch.pages.rendering import ASSETS_FOLDER, GENERATOR
 from jwstwatch.store.bulk import chunks
 from jwstwatch.store.roots import RootRecord
@@ -21,14 +22,16 @@ from jwstwatch.transfer import aside
 
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.(?P<revision>[0-9]+)\.part(\.json)?", re.DOTALL)
 _TEMPORARY = re.compile(r"\..+\.tmp", re.DOTALL)
-_PAGE = re.compile(r"([0-9]{5}/)?index\.html")
+_PAGE = re.compile(r"([0-9]{5,}/)?index\.html")
 _OWN = re.compile(
-    rf"{re.escape(ASSETS_FOLDER)}/[^/]+|(?P<folder>[0-9]{{5}})/(?P=folder)\.products\.txt|{SUMS}"
+    rf"{re.escape(ASSETS_FOLDER)}/[^/]+|feed\.(xml|json)|{SUMS}"
+    r"|(?P<folder>[0-9]{5,})/(?P=folder)\.(products\.txt|exposures\.csv)"
+    rf"|[0-9]{{5,}}/{PAGES_FOLDER}/({OWN_NAMES.pattern}|(obs[0-9]{{3,}}|several)\.products\.txt)"
+    rf"|[0-9]{{5,}}/{PAGES_FOLDER}/previews/[^/]+\.QL(\.TN)?\.jpg"
     r"|[^/]+\.(selprod|obs|summary)\.(txt|csv|ecsv)"
 )
 """What this program writes beside the archive's files: of the pages, their tables, `savetables`, the sums."""
 _THUMBNAIL = ".TN.jpg"
-_OF_THUMBNAILS = (".jpg", ".png")
 _SNIFFED = 4096
 
 
@@ -138,7 +141,7 @@ def _thumbnails(store: Store, root: RootRecord, seen: Sequence[Walked]) -> set[s
     for each in seen:
         if each.name.endswith(_THUMBNAIL):
             stem = each.path.removesuffix(_THUMBNAIL)
-            previews.update({stem + ending: each.path for ending in _OF_THUMBNAILS})
+            previews.update({stem + ending: each.path for ending in PICTURES})
     known = store.inventory.known_paths(root.id, list(previews))
     return {
         thumbnail

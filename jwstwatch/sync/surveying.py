@@ -21,7 +21,10 @@ from jwstwatch.sync.context import Reporter
 
 _PROPOSALS_AT_ONCE = 10
 
-_NOT_PRODUCTS = (".TN.jpg", ".selprod.txt", ".obs.txt", ".summary.txt", ".products.txt", ".html")
+_NOT_PRODUCTS = (
+    *(".TN.jpg", ".QL.jpg", ".html"),
+    *(".selprod.txt", ".obs.txt", ".summary.txt", ".products.txt", ".exposures.csv"),
+)
 """What this program and jwst_mast_query make beside the archive's files."""
 
 

@@ -131,8 +131,6 @@ class Weighing:
         if self._quota is not None:
             self._used = context.store.reservations.used(subject.profile.name)
         self.budget = budget_of(context, subject)
-        self.keeps_aside = subject.profile.parameters.keep_replaced > 0
-        """Older revisions stay on the disk when they are replaced."""
 
     @property
     def quota_left(self) -> int | None:
@@ -148,6 +146,10 @@ class Weighing:
         """Return how many files, from the first on, `left` bytes of the disk have room for."""
         at_once, block = self.context.mast.connections, self.disk.block
         return space.admit(needs, room=left, quota=None, at_once=at_once, block=block)
+
+    def keeps_aside(self, name: str) -> bool:
+        """Tell whether the older revision of a file stays on the disk when it is replaced."""
+        return self.subject.profile.parameters.kept_copies(name) > 0
 
     def listed_or_usual(self, listed: int | None) -> int:
         """Return what a file with this listed size is taken to have."""
@@ -212,7 +214,7 @@ class Weighing:
             there,
             place=file.place,
             replaces=file.replaces,
-            aside=file.replaces and self.keeps_aside,
+            aside=file.replaces and self.keeps_aside(file.name),
         )
 
 

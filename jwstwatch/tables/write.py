@@ -32,8 +32,8 @@ def to_text(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, width
     Reading more than 100 rows with `pandas.read_fwf` wants `infer_nrows=len(rows)`, as pandas guesses the
     widths from the first lines.
     """
-    cells = [[_text(row.get(column), width) for column in columns] for row in rows]
-    header = [_text(column, width) for column in columns]
+    cells = [[cell_text(row.get(column), width) for column in columns] for row in rows]
+    header = [cell_text(column, width) for column in columns]
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     to_the_right = [all(not isinstance(row.get(column), str) for row in rows) for column in columns]
     lines = [
@@ -84,7 +84,8 @@ def to_json_rows(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str]) -> 
     return [{column: _finite(row.get(column)) for column in columns} for row in rows]
 
 
-def _text(value: Cell, width: int | None) -> str:
+def cell_text(value: Cell, width: int | None = None) -> str:
+    """Return a value as a cell of a text table: never empty, without blanks, cut to `width` characters."""
     if value is None:
         return MISSING
     if isinstance(value, float):

@@ -212,7 +212,7 @@ class Witness:
                 product = name[1:].removesuffix(".part").rpartition(".")[0]
                 finds.parts[product] = _resumption(root / path)
                 finds.sizes[product] = (root / path).stat().st_size
-            elif name == "index.html":
+            elif name.endswith(".html"):
                 assert (root / path).read_bytes().rstrip().endswith(b"</html>"), "a page is whole"
             elif not name.startswith(".") and not OWN_FILES.search(path):
                 finds.standing[name] = digest = self._digest(root / path)

@@ -186,6 +186,7 @@ def test_what_is_no_product_is_left_alone(old: Old) -> None:
         ".jwstwatch-root.tmp", f".{RATE}.1.part", "index.html", "01410/index.html", "notes.txt",
         "01410/01410.products.txt", "jw01410.selprod.txt", "jw01410.obs.txt", "jw01410.summary.txt",
         "jwstwatch-assets/site.css", f"01410/obsnum01/{RATE.replace('.fits', '.TN.jpg')}",
+        "01410/01410.exposures.csv", f"01410/jwstwatch-pages/previews/{RATE.replace('.fits', '.r1.QL.jpg')}",
     ]  # fmt: skip
     for name in leftovers:
         (old.tree / name).parent.mkdir(parents=True, exist_ok=True)

@@ -26,6 +26,9 @@ from tests.acceptance.conftest import WATCH
 from tests.acceptance.killing import DYING, Killer, Witness, leftovers, own_files
 from tests.acceptance.world import World, assert_as_archived, every_file, finish
 
+TOLD_BY_RUNS = ("index.html", "feed.xml", "feed.json", "jwstwatch-assets/standing.js")
+"""What tells which run brought what, and how the last one went."""
+
 KILLS = int(os.environ.get("JWSTWATCH_TEST_KILLS", "12"))
 SEED = int(os.environ.get("JWSTWATCH_TEST_SEED", "1"))
 
@@ -122,10 +125,13 @@ def assert_same(killed: World, calm: World, catalogue: Catalogue) -> None:
         "SELECT parent_obsid, obsid, obs_id, listing.size, prvversion, listing.revision, uri FROM listing "
         "JOIN product ON product.id = product_id ORDER BY parent_obsid, obsid, uri",
         "SELECT profile, uri FROM want JOIN product ON product.id = product_id ORDER BY profile, uri",
+        "SELECT SUM(growth) FROM arrival",
     ):
         assert killed.ask(query) == calm.ask(query)
     theirs = own_files(calm.root)
     for name, content in own_files(killed.root).items():
+        if name in TOLD_BY_RUNS:
+            continue
         assert _anywhere(killed, content) == _anywhere(calm, theirs[name]), name
 
 

@@ -27,9 +27,10 @@ PATIENCE = 120.0
 """Seconds after which something that should happen soon is taken not to happen at all."""
 
 OWN_FILES = re.compile(
-    r"(^|/)(index\.html|\.jwstwatch-root|jwstwatch-assets/.*|.*\.TN\.jpg|[0-9]{5}\.products\.txt)$"
+    r"(^|/)(index\.html|feed\.(xml|json)|\.jwstwatch-root|jwstwatch-(assets|pages)/.*|.*\.TN\.jpg"
+    r"|[0-9]{5}\.(products\.txt|exposures\.csv))$|^\.replaced/.*\.(jpg|png)$"
 )
-"""What the program itself makes in an output folder, beside the archive's files."""
+"""What the program itself makes in an output folder, and keeps for its pages, beside the archive's files."""
 
 ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
@@ -143,9 +144,14 @@ class World:
         return {name: path.read_bytes() for name, path in found.items() if not OWN_FILES.search(name)}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Inode and mtime (ns) of every file below the output folder: what a rewrite would change."""
+        """Inode and mtime (ns) of every file below the output folder: what a rewrite would change.
+
+        Without the one that tells how the profiles stand, which is written at the end of every run.
+        """
         found = {}
         for name in every_file(self.root):
+            if name == "jwstwatch-assets/standing.js":
+                continue
             status = (self.root / name).stat()
             found[name] = (status.st_ino, status.st_mtime_ns)
         return found

@@ -317,3 +317,10 @@ def test_no_text_makes_a_kind_fail_otherwise_than_by_refusing_it(name, text):
     else:
         message = "" if value is UNSET else str(kind.write(value))
     assert "\n" not in message
+
+
+def test_of_a_picture_one_replaced_copy_is_kept_at_least_where_pages_are_made():
+    names = ("x_rate.jpg", "x_x1d.PNG", "x_rate.fits")
+    assert [Parameters().kept_copies(name) for name in names] == [0, 0, 0]
+    assert [Parameters(makewebpages=True).kept_copies(name) for name in names] == [1, 1, 0]
+    assert [Parameters(makewebpages=True, keep_replaced=3).kept_copies(name) for name in names] == [3, 3, 3]

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 from jwstwatch.core.layout import thumbnail_name
 from jwstwatch.errors import ContentError
+from jwstwatch.imaging import thumbnails
 from jwstwatch.imaging.thumbnails import make_thumbnail
 from tests.imaging.samples import make_picture
 
@@ -22,7 +23,7 @@ def put(folder: Path, content: bytes, name: str = "x_rate.jpg") -> Path:
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as picture:
         assert picture.format == "JPEG"
-        assert picture.mode == "RGB"
+        assert picture.mode in ("L", "RGB")
         return picture.size
 
 
@@ -139,3 +140,83 @@ def test_a_thumbnail_has_the_modes_of_the_umask(tmp_path):
     finally:
         os.umask(before)
     assert (tmp_path / "t.jpg").stat().st_mode & 0o777 == 0o640
+
+
+def sky(side: int) -> np.ndarray:
+    """Return a field of stars as a preview shows one."""
+    random = np.random.default_rng(4)
+    pixels = random.normal(60, 10, (side, side))
+    y, x = np.mgrid[-15:16, -15:16]
+    for top, left in random.integers(0, side - 31, (200, 2)):
+        width, height = random.uniform(1, 4), random.uniform(50, 200)
+        pixels[top : top + 31, left : left + 31] += height * np.exp(-(x**2 + y**2) / 2 / width**2)
+    return np.clip(pixels, 0, 255).astype("u1")
+
+
+@pytest.mark.parametrize("side", [500, 1024, 2048])
+@pytest.mark.parametrize("form", ["grey", "colour", "progressive"])
+def test_a_thumbnail_is_as_sharp_as_one_of_the_whole_picture(tmp_path, side, form):
+    picture = Image.fromarray(sky(side))
+    picture = picture if form == "grey" else picture.convert("RGB")
+    picture.save(tmp_path / "x.jpg", progressive=form == "progressive")
+    make_thumbnail(tmp_path / "x.jpg", tmp_path / "t.jpg", width=120, height=None)
+    with Image.open(tmp_path / "x.jpg") as whole:
+        whole.convert("RGB").resize((120, 120), Image.Resampling.LANCZOS).save(tmp_path / "b.jpg", quality=85)
+    with Image.open(tmp_path / "b.jpg") as best, Image.open(tmp_path / "t.jpg") as made:
+        expected, seen = (np.asarray(entry.convert("L"), float) for entry in (best, made))
+    assert np.abs(seen - expected).mean() < 2
+    assert seen.std() > 0.95 * expected.std()
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction_of_its_size(tmp_path, monkeypatch):
+    decoded = []
+    flatten = thumbnails._flatten
+    monkeypatch.setattr(
+        thumbnails, "_flatten", lambda picture: decoded.append(picture.size) or flatten(picture)
+    )
+    Image.fromarray(sky(2048)).save(tmp_path / "x.jpg")
+    make_thumbnail(tmp_path / "x.jpg", tmp_path / "t.jpg", width=120, height=None)
+    assert decoded == [(256, 256)]
+
+
+def test_sixteen_bits_keep_their_greys(tmp_path):
+    Image.fromarray(np.linspace(0, 65_535, 200 * 100).reshape(100, 200).astype("u2")).save(tmp_path / "x.png")
+    make_thumbnail(tmp_path / "x.png", tmp_path / "t.jpg", width=50, height=None)
+    with Image.open(tmp_path / "t.jpg") as made:
+        seen = np.asarray(made.convert("L"), float)
+    assert seen[0].mean() < 12
+    assert seen[-1].mean() > 243
+    assert 110 < seen.mean() < 145
+
+
+def test_a_cmyk_jpeg_keeps_its_colours(tmp_path):
+    Image.new("RGB", (300, 300), (200, 40, 40)).convert("CMYK").save(tmp_path / "x.jpg")
+    make_thumbnail(tmp_path / "x.jpg", tmp_path / "t.jpg", width=50, height=None)
+    with Image.open(tmp_path / "t.jpg") as made:
+        assert np.abs(np.asarray(made.convert("RGB"), float).mean(axis=(0, 1)) - (200, 40, 40)).max() < 12
+
+
+def test_a_comment_that_claims_a_frame_outside_of_the_picture_is_ignored(tmp_path):
+    comment = b"jwstwatch shows 10 10 9999 9999"
+    source = put(tmp_path, make_picture("JPEG", size=(200, 100), comment=comment))
+    make_thumbnail(source, tmp_path / "t.jpg", width=50, height=None)
+    assert size_of(tmp_path / "t.jpg") == (50, 25)
+
+
+def test_a_thumbnail_takes_the_place_of_what_stood_there_and_follows_no_link(tmp_path):
+    source = put(tmp_path, make_picture())
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"somebody's own")
+    for name in ("t.jpg", ".t.jpg.tmp"):
+        (tmp_path / name).symlink_to(foreign)
+    make_thumbnail(source, tmp_path / "t.jpg", width=20, height=None)
+    assert foreign.read_bytes() == b"somebody's own"
+    assert not (tmp_path / "t.jpg").is_symlink()
+    assert not (tmp_path / ".t.jpg.tmp").is_symlink()
+    make_thumbnail(source, tmp_path / "new" / "folder" / "t.jpg", width=20, height=None)
+    assert size_of(tmp_path / "new" / "folder" / "t.jpg") == (20, 15)
+
+
+def test_thumbnails_do_not_wait_for_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda handle: pytest.fail("it waited"))
+    make_thumbnail(put(tmp_path, make_picture()), tmp_path / "t.jpg", width=20, height=None)

@@ -1,11 +1,11 @@
-"""Sites as they are in real life: true JWST names and header values, with small files on disk."""
+"""Proposals as they are in real life: true JWST names and header values, with small files on disk."""
 
 from __future__ import annotations
 
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,8 +13,23 @@ import numpy as np
 from PIL import Image
 
 from jwstwatch.core import naming
+from jwstwatch.core.gap_words import GapLine
+from jwstwatch.core.home import HomeView
 from jwstwatch.core.model import EXCLUSIVE, PLANNED, FileState, Observation
-from jwstwatch.core.site import Keyword, PageFile, PageSettings, ProposalSummary, ProposalView, SiteView
+from jwstwatch.core.site import (
+    FormerPicture,
+    FormerVersion,
+    Keyword,
+    PageFile,
+    PageSettings,
+    PartLine,
+    PartView,
+    ProposalSummary,
+    ProposalView,
+    Reprocessing,
+    WaitingPlan,
+)
+from jwstwatch.pages.publishing import publish_home, publish_part, publish_proposal
 
 SETTINGS = PageSettings(
     columns=(
@@ -36,6 +51,33 @@ SETTINGS = PageSettings(
 )
 BEGIN = datetime(2022, 6, 21, 4, 12, 7, 545000, tzinfo=UTC)
 SIZES = {"uncal": 117_452_160, "rate": 83_966_400, "cal": 100_831_680, "crf": 117_624_960, "i2d": 734_402_880}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the state knows of proposal 1345, in a test."""
+
+    files: tuple[PageFile, ...]
+    observations: tuple[Observation, ...] = ()
+    settings: PageSettings = SETTINGS
+    summary: ProposalSummary
+    gaps: tuple[GapLine, ...] = ()
+    """Of its parts, by their observation number, and of none."""
+    waiting: tuple[WaitingPlan, ...] = ()
+
+
+@dataclass(slots=True)
+class Published:
+    """A proposal on disk: its page, the lines of its parts, and how many files were written."""
+
+    page: Path
+    lines: list[PartLine] = field(default_factory=list)
+    written: int = 0
+
+    @property
+    def parts(self) -> Path:
+        """Where the files of its parts are."""
+        return self.page.parent / "jwstwatch-pages"
 
 
 def keywords_of(name: str, number: int) -> dict[str, Keyword]:
@@ -150,23 +192,102 @@ def summarise(proposal: int, files: Iterable[PageFile], **facts: object) -> Prop
     return replace(summary, **facts)
 
 
-def make_view(
-    files: Iterable[PageFile], observations: Iterable[Observation] = (), *, settings: PageSettings = SETTINGS
-) -> ProposalView:
-    """Return proposal 1345 with these files and observations, whatever they are."""
-    files = tuple(files)
-    return ProposalView(
-        summary=summarise(1345, files), observations=tuple(observations), files=files, settings=settings
+def make_part(
+    files: Iterable[PageFile],
+    observations: Iterable[Observation] = (),
+    *,
+    settings: PageSettings = SETTINGS,
+    obsnum: int | None = 1,
+    gaps: Iterable[GapLine] = (),
+) -> PartView:
+    """Return a part of proposal 1345 with these files and observations, whatever they are."""
+    return PartView(
+        proposal=1345,
+        obsnum=obsnum,
+        observations=tuple(observations),
+        files=tuple(files),
+        settings=settings,
+        gaps=tuple(gaps),
     )
 
 
-def make_ceers(exposures: int = 4, *, settings: PageSettings = SETTINGS) -> ProposalView:
+def make_proposal(
+    files: Iterable[PageFile],
+    observations: Iterable[Observation] = (),
+    *,
+    settings: PageSettings = SETTINGS,
+    gaps: Iterable[GapLine] = (),
+    **facts: object,
+) -> Proposal:
+    """Return proposal 1345 with these files and observations; `facts` are of its summary."""
+    files = tuple(files)
+    return Proposal(
+        files=files,
+        observations=tuple(observations),
+        settings=settings,
+        summary=summarise(1345, files, **facts),
+        gaps=tuple(gaps),
+    )
+
+
+def split(proposal: Proposal) -> list[PartView]:
+    """Return the parts of a proposal, by observation number, what belongs to none last."""
+    numbers = {file.obsnum for file in proposal.files}
+    numbers |= {naming.parse_obs_id(seen.obs_id).obsnum for seen in proposal.observations}
+    numbers |= {gap.obsnum for gap in proposal.gaps if gap.obsnum is not None}
+    return [
+        make_part(
+            (file for file in proposal.files if file.obsnum == number),
+            (seen for seen in proposal.observations if naming.parse_obs_id(seen.obs_id).obsnum == number),
+            settings=proposal.settings,
+            obsnum=number,
+            gaps=(gap for gap in proposal.gaps if gap.obsnum == number and number is not None),
+        )
+        for number in sorted(numbers, key=lambda number: (number is None, number or 0))
+    ]
+
+
+def publish(root: Path, proposal: Proposal) -> Published:
+    """Write a proposal as a run does: its parts, then its page; a small one has its tables in the page."""
+    parts = split(proposal)
+    published = Published(root / "01345" / "index.html")
+    for part in parts:
+        done = publish_part(root, part)
+        published.lines.append(done.line)
+        published.written += done.written
+    rows = sum(section.rows for line in published.lines for section in line.sections)
+    view = ProposalView(
+        summary=proposal.summary,
+        lines=tuple(published.lines),
+        settings=proposal.settings,
+        waiting=proposal.waiting,
+        gaps=tuple(gap for gap in proposal.gaps if gap.obsnum is None),
+        inline=tuple(parts) if rows <= 200 else (),
+        root=root,
+        host="archive.example",
+    )
+    published.written += publish_proposal(root, view)
+    return published
+
+
+def publish_index(root: Path, *summaries: ProposalSummary) -> int:
+    """Write the page of all proposals."""
+    return publish_home(HomeView(root=root, identity="6a9be0c4-1111-4222-8333-444455556666", index=summaries))
+
+
+def make_ceers(exposures: int = 4, *, settings: PageSettings = SETTINGS) -> Proposal:
     """Return proposal 1345 with every state, a time series, level-3 products, guide stars and the rest."""
     files: list[PageFile] = []
     keys = nircam_exposures(1345, exposures)
     for number, key in enumerate(keys):
         files += make_exposure(key, number)
     files[0] = replace(files[0], state=FileState.STALE, reason="the archive has a newer version", revision=2)
+    files[2] = reprocess(files[2])
+    files[3] = replace(
+        files[3],
+        revision=2,
+        former_picture=FormerPicture(path=f"01345/replaced/{files[3].name}", revision=1),
+    )
     files[6] = replace(files[6], state=FileState.FAILED, reason="the transfer broke off three times")
     files[9] = replace(files[9], thumbnail=None)
     files[12] = replace(files[12], state=FileState.GONE, reason="not listed since 2026-11-02")
@@ -218,23 +339,8 @@ def make_ceers(exposures: int = 4, *, settings: PageSettings = SETTINGS) -> Prop
         ),
     ]
     instruments = ("MIRI/IMAGE", "NIRCAM/IMAGE", "NIRSPEC/SLIT")
-    return ProposalView(
-        summary=summarise(1345, files, instruments=instruments, observations=5),
-        observations=tuple(observations),
-        files=tuple(files),
-        settings=settings,
-    )
-
-
-def make_site(root: Path, *views: ProposalView, others: Iterable[ProposalSummary] = ()) -> SiteView:
-    """Put the files of `views` on disk below `root` and return the site that shows them."""
-    for view in views:
-        fill_disk(root, view.files)
-        folder = root / f"{view.summary.proposal:05d}"
-        folder.mkdir(exist_ok=True)
-        (folder / f"{folder.name}.products.txt").write_text("the table room's\n")
-    index = (*(view.summary for view in views), *others)
-    return SiteView(root=root, proposals=views, index=index)
+    made = make_proposal(files, observations, settings=settings, instruments=instruments)
+    return replace(made, summary=replace(made.summary, observations=5))
 
 
 def fill_disk(root: Path, files: Iterable[PageFile]) -> None:
@@ -245,8 +351,11 @@ def fill_disk(root: Path, files: Iterable[PageFile]) -> None:
             path = root / file.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture if file.name.endswith((".jpg", ".png")) else b"data")
-        if file.thumbnail:
-            (root / file.thumbnail).write_bytes(picture)
+        former = file.former_picture.path if file.former_picture else None
+        for path in (file.thumbnail, file.picture, former):
+            if path and not (root / path).is_file():
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_bytes(picture)
 
 
 def make_star_field(seed: int, side: int = 120) -> bytes:
@@ -264,9 +373,27 @@ def make_star_field(seed: int, side: int = 120) -> bytes:
     return buffer.getvalue()
 
 
-def with_summary(view: ProposalView, **facts: object) -> ProposalView:
-    """Return the view with another title, investigator or the like."""
-    return replace(view, summary=replace(view.summary, **facts))
+def reprocess(file: PageFile) -> PageFile:
+    """Return the file as it is after a reprocessing."""
+    former = FormerVersion(
+        revision=1,
+        size=file.size,
+        pipeline="1.14.0",
+        context="jwst_1230.pmap",
+        began_at=BEGIN,
+        ended_at=BEGIN + timedelta(days=90),
+        why="keywords.cal_ver",
+    )
+    change = Reprocessing(
+        at=former.ended_at, pipeline=("1.14.0", "1.15.0"), context=("jwst_1230.pmap", "jwst_1241.pmap")
+    )
+    return replace(file, revision=2, reprocessed=change, versions=(former,), sha256="ab" * 32)
+
+
+def give_quicklook(file: PageFile) -> PageFile:
+    """Return the FITS file with a quick-look and its thumbnail."""
+    stem = f"01345/jwstwatch-pages/previews/{file.name.removesuffix('.fits')}.QL"
+    return replace(file, picture=f"{stem}.jpg", thumbnail=f"{stem}.TN.jpg")
 
 
 def with_keywords(file: PageFile, keywords: Mapping[str, Keyword]) -> PageFile:

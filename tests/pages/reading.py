@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 _VOID = {"meta", "link", "img", "input", "br", "hr"}
@@ -107,3 +110,17 @@ def resolve(link: str, page: Path) -> Path:
     assert not parts.netloc, link
     assert not parts.path.startswith("/"), link
     return Path(os.path.normpath(page.parent / unquote(parts.path))) if parts.path else page
+
+
+def read_script(content: bytes) -> tuple[str, Any]:
+    """Return the function that a data script calls, and what it is given."""
+    match = re.fullmatch(rb"jwstwatch\.(rows|details)\((.*)\);\n", content)
+    assert match, content[:100]
+    assert content.isascii()
+    assert b"<" not in content
+    return match[1].decode(), json.loads(match[2])
+
+
+def read_facts(page: Element) -> dict[str, Any]:
+    """Return what the page tells its scripts."""
+    return json.loads(page.find("main").attributes["data-page"])

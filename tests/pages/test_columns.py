@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import PageSettings
 from jwstwatch.pages.bundles import arrange
-from jwstwatch.pages.columns import fill_table, normalise_picture_type, sort_rows
+from jwstwatch.pages.columns import fill_rows, normalise_picture_type, sort_rows
 from tests.pages import examples
-from tests.pages.examples import make_exposure, make_file, make_view
+from tests.pages.examples import give_quicklook, make_exposure, make_file
 
 KEY = "jw01345001001_03101_00001_nrca1"
 
@@ -21,16 +21,12 @@ def page_settings(
 
 
 def rows_of(*files, observations=()):
-    return arrange(make_view(files, observations)).exposures
+    return arrange(files, observations).exposures
 
 
 def cells_of(files, *columns, thumbnails=(), observations=()):
-    table = fill_table(
-        rows_of(*files, observations=observations),
-        page_settings(*columns, thumbnails=thumbnails),
-        folder="01345",
-    )
-    return table.headings, table.rows[0][1]
+    rows = rows_of(*files, observations=observations)
+    return fill_rows(rows, page_settings(*columns, thumbnails=thumbnails))[0][1]
 
 
 @pytest.mark.parametrize("word", ["uncal", "_uncal", "uncal.jpg", "_uncal.jpg", " UNCAL "])
@@ -41,43 +37,54 @@ def test_every_spelling_of_a_picture_means_the_same(word):
 @pytest.mark.parametrize("column", ["rate", "_rate.jpg"])
 @pytest.mark.parametrize("thumbnail", ["rate", "_rate.jpg"])
 def test_a_thumbnail_column_may_be_spelt_either_way_in_both_parameters(column, thumbnail):
-    headings, (cell,) = cells_of(make_exposure(KEY, 0), column, thumbnails=(thumbnail,))
-    assert headings[0].name == column
-    assert headings[0].kind == "picture"
-    assert cell.picture == f"obsnum01/{KEY}_rate.TN.jpg"
-    assert cell.link == f"obsnum01/{KEY}_rate.jpg"
+    (cell,) = cells_of(make_exposure(KEY, 0), column, thumbnails=(thumbnail,))
+    assert cell.picture.thumbnail == f"01345/obsnum01/{KEY}_rate.TN.jpg"
+    assert cell.picture.full == cell.picture.path == f"01345/obsnum01/{KEY}_rate.jpg"
+    assert (cell.picture.kind, cell.value) == ("rate", f"{KEY}_rate.jpg")
 
 
-def test_a_picture_without_a_thumbnail_is_a_text_link():
-    jpg = make_file(f"{KEY}_rate.jpg")
-    _, (cell,) = cells_of([jpg], "rate", thumbnails=("rate",))
-    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.jpg", "rate.jpg")
+def test_a_picture_without_a_thumbnail_can_still_be_opened():
+    (cell,) = cells_of([make_file(f"{KEY}_rate.jpg")], "rate", thumbnails=("rate",))
+    assert (cell.picture.thumbnail, cell.picture.full) == (None, f"01345/obsnum01/{KEY}_rate.jpg")
+    assert cell.text == "rate.jpg"
 
 
 @pytest.mark.parametrize("jpg_state", [None, FileState.WANTED, FileState.WITHHELD, FileState.FAILED])
-def test_without_a_picture_the_fits_file_is_a_text_link(jpg_state):
-    files = [make_file(f"{KEY}_rate.fits")]
-    if jpg_state:
-        files.append(make_file(f"{KEY}_rate.jpg", state=jpg_state))
-    _, (cell,) = cells_of(files, "rate", thumbnails=("rate",))
-    assert (cell.picture, cell.link, cell.text) == (None, f"obsnum01/{KEY}_rate.fits", "rate.fits")
+def test_without_a_picture_the_fits_files_quicklook_is_shown_and_else_a_link(jpg_state):
+    fits = make_file(f"{KEY}_rate.fits")
+    files = [] if jpg_state is None else [make_file(f"{KEY}_rate.jpg", state=jpg_state)]
+    (cell,) = cells_of([*files, fits], "rate", thumbnails=("rate",))
+    assert (cell.picture, cell.path, cell.text) == (None, fits.path, "rate.fits")
+    (cell,) = cells_of([*files, give_quicklook(fits)], "rate", thumbnails=("rate",))
+    previews = "01345/jwstwatch-pages/previews"
+    assert cell.picture.full == f"{previews}/{KEY}_rate.QL.jpg"
+    assert cell.picture.thumbnail == f"{previews}/{KEY}_rate.QL.TN.jpg"
+    assert (cell.picture.path, cell.picture.kind) == (fits.path, "rate")
+
+
+def test_the_archives_picture_goes_before_the_quicklook():
+    fits = give_quicklook(make_file(f"{KEY}_rate.fits"))
+    jpg = make_file(f"{KEY}_rate.jpg", thumbnail=f"01345/obsnum01/{KEY}_rate.TN.jpg")
+    (cell,) = cells_of([fits, jpg], "rate", thumbnails=("rate",))
+    assert cell.picture.full == jpg.path
 
 
 def test_a_picture_that_is_not_there_shows_why():
     jpg = make_file(f"{KEY}_rate.jpg", state=FileState.WITHHELD, reason="no token")
-    _, (cell,) = cells_of([jpg], "rate", thumbnails=("rate",))
-    assert (cell.link, cell.state, cell.note) == (None, FileState.WITHHELD, "no token")
+    (cell,) = cells_of([jpg], "rate", thumbnails=("rate",))
+    assert (cell.picture, cell.path, cell.badge.word, cell.note) == (None, None, "withheld", "no token")
+    assert cell.value is None
 
 
 def test_a_png_preview_serves_as_the_picture():
     png = make_file(f"{KEY}_x1d.png", thumbnail=f"01345/obsnum01/{KEY}_x1d.TN.jpg")
-    _, (cell,) = cells_of([png], "x1d", thumbnails=("x1d",))
-    assert cell.picture == f"obsnum01/{KEY}_x1d.TN.jpg"
+    (cell,) = cells_of([png], "x1d", thumbnails=("x1d",))
+    assert cell.picture.thumbnail == f"01345/obsnum01/{KEY}_x1d.TN.jpg"
 
 
 def test_a_column_that_names_a_file_type_without_thumbnails_links_the_files():
-    _, (cell,) = cells_of([make_file(f"{KEY}_crf.fits")], "crf")
-    assert (cell.link, cell.text) == (f"obsnum01/{KEY}_crf.fits", "crf.fits")
+    (cell,) = cells_of([make_file(f"{KEY}_crf.fits")], "crf")
+    assert (cell.path, cell.text) == (f"01345/obsnum01/{KEY}_crf.fits", "crf.fits")
 
 
 def test_product_columns_have_the_names_and_values_of_jwst_mast_query():
@@ -92,21 +99,21 @@ def test_product_columns_have_the_names_and_values_of_jwst_mast_query():
         "obs_id",
         "outfilename",
     )
-    _, cells = cells_of(make_exposure(KEY, 3), *names)
+    cells = cells_of(make_exposure(KEY, 3), *names)
     assert [cell.value for cell in cells] == [
         *(1345, 1, 1, 71672223, 71690010, "nrca1", 117452160),
         *(KEY, f"01345/obsnum01/{KEY}_uncal.fits"),
     ]
-    assert cells[-1].link == f"obsnum01/{KEY}_uncal.fits"
-    assert (cells[6].text, cells[6].sort) == ("117 MB", "117452160")
+    assert cells[-1].path == f"01345/obsnum01/{KEY}_uncal.fits"
+    assert cells[6].text == "117 MB"
 
 
 def test_a_file_that_is_not_on_disk_is_named_without_a_link():
-    _, (path, state, word) = cells_of(
+    path, state, word = cells_of(
         [make_file(f"{KEY}_uncal.fits", state=FileState.FAILED)], "outfilename", "state", "dl_str"
     )
     assert path.text
-    assert path.link is None
+    assert path.path is None
     assert (state.text, word.text) == ("failed", "ERRORdownload")
 
 
@@ -115,24 +122,16 @@ def test_keywords_and_columns_of_the_observation_can_be_shown():
         KEY, 1, columns={"target_name": "CEERS-EGS", "srcDen": None, "s_ra": 214.9}
     )
     names = ("DATE-BEG", "TARG_RA", "NINTS", "target_name", "srcDen", "s_ra", "date_min", "NOSUCH")
-    _, cells = cells_of(make_exposure(KEY, 0), *names, observations=(observation,))
+    cells = cells_of(make_exposure(KEY, 0), *names, observations=(observation,))
     assert [cell.text for cell in cells] == [
         *("2022-06-21T04:12:07.545", "214.915417", "1", "CEERS-EGS", "", "214.9", "2022-06-21T04:12Z", ""),
     ]
-    assert cells[1].sort == "214.9154166666667"  # sorted by the true value, not by what is shown
-
-
-def test_a_column_of_numbers_is_known_as_such_and_a_mixed_one_is_not():
-    files = [make_file(f"{KEY}_uncal.fits"), make_file(f"{KEY[:-1]}2_uncal.fits")]
-    files[1] = examples.with_keywords(files[1], {"NINTS": "two", "GS_MAG": 12.5})
-    headings, _ = cells_of(files, "NINTS", "NGROUPS", "GS_MAG", "FILTER", "NOSUCH")
-    assert [heading.kind for heading in headings] == ["text", "number", "number", "text", "text"]
+    assert cells[1].value == 214.9154166666667  # sorted by the true value, not by what is shown
 
 
 def test_rows_without_columns_are_still_rows():
-    table = fill_table(rows_of(*make_exposure(KEY, 0)), page_settings(), folder="01345")
-    assert table.headings == ()
-    assert [cells for _, cells in table.rows] == [()]
+    (row,) = fill_rows(rows_of(*make_exposure(KEY, 0)), page_settings())
+    assert (row[0].key, row[1]) == (KEY, ())
 
 
 def test_rows_come_in_the_configured_order_with_empty_values_last():

@@ -85,7 +85,7 @@ def test_what_would_lead_out_of_the_root_is_no_link(path):
     names=st.lists(
         st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1), min_size=1
     ),
-    folder=st.sampled_from(["", "01345"]),
+    folder=st.sampled_from(["", "01345", "01345/jwstwatch-pages"]),
     inside=st.booleans(),
 )
 def test_a_link_leads_a_browser_from_the_page_to_the_file(names, folder, inside):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from jwstwatch.core.gap_words import summarise
 from jwstwatch.core.gaps import Gap, GapKind
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import PageFile, Reprocessing
-from jwstwatch.pages.rendering import Renderer
 from tests.pages import examples
 from tests.pages.reading import Element, read_html, read_table
 
@@ -17,11 +18,6 @@ NAME = "jw01345001001_03101_00001_nrca1_cal.fits"
 CHANGE = Reprocessing(
     at=examples.BEGIN, pipeline=("1.14.0", "1.15.0"), context=("jwst_1230.pmap", "jwst_1241.pmap")
 )
-
-
-@pytest.fixture(scope="module")
-def renderer() -> Renderer:
-    return Renderer()
 
 
 def gap(number: int, kind: GapKind = GapKind.STAGE, **facts: object) -> Gap:
@@ -37,21 +33,27 @@ def gap(number: int, kind: GapKind = GapKind.STAGE, **facts: object) -> Gap:
     return replace(found, **facts)
 
 
-def page_of(renderer: Renderer, *gaps: Gap, files: tuple[PageFile, ...] = ()) -> Element:
-    return read_html(renderer.render_proposal(replace(examples.make_view(files), gaps=gaps)))
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path
 
 
-def chip(renderer: Renderer, **facts: object) -> Element:
-    page = page_of(renderer, files=(examples.make_file(NAME, **facts),))
+def page_of(root: Path, *gaps: Gap, files: tuple[PageFile, ...] = ()) -> Element:
+    published = examples.publish(root, examples.make_proposal(files, gaps=summarise(gaps)))
+    return read_html(published.page.read_bytes())
+
+
+def chip(root: Path, **facts: object) -> Element:
+    page = page_of(root, files=(examples.make_file(NAME, **facts),))
     (found,) = [element for element in page.walk() if "chip" in element.attributes.get("class", "").split()]
     return found
 
 
-def test_the_page_tells_what_is_missing_and_why(renderer: Renderer) -> None:
+def test_the_page_tells_what_is_missing_and_why(root: Path) -> None:
     waiting = gap(
         2, GapKind.WITHHELD, exposure=None, count=1500, reason="no token", next_at=examples.BEGIN, what="rate"
     )
-    page = page_of(renderer, gap(1), waiting, gap(0, GapKind.PLANNED, obsnum=None, what="EGS"))
+    page = page_of(root, gap(1), waiting, gap(0, GapKind.PLANNED, obsnum=None, what="EGS"))
     rows = [[cell.text for cell in row.values()] for row in read_table(page, "gaps")]
     assert rows == [
         ["1", "stage", "cal of jw01345001001_02101_00001", "the archive does not list it", ""],
@@ -63,23 +65,21 @@ def test_the_page_tells_what_is_missing_and_why(renderer: Renderer) -> None:
     assert "open" in page.find("details").attributes
 
 
-def test_a_long_list_is_folded_and_an_empty_one_says_so(renderer: Renderer) -> None:
-    assert (
-        "open" not in page_of(renderer, *(gap(number) for number in range(1, 20))).find("details").attributes
-    )
-    empty = page_of(renderer)
+def test_a_long_list_is_folded_and_an_empty_one_says_so(root: Path) -> None:
+    assert "open" not in page_of(root, *(gap(number) for number in range(1, 20))).find("details").attributes
+    empty = page_of(root)
     assert empty.find_all("table", id="gaps") == []
     assert "Nothing: what the archive lists and the profiles select is here." in empty.text
 
 
-def test_a_reprocessed_file_is_marked_with_date_and_versions(renderer: Renderer) -> None:
-    found = chip(renderer, revision=3, reprocessed=CHANGE)
+def test_a_reprocessed_file_is_marked_with_date_and_versions(root: Path) -> None:
+    found = chip(root, revision=3, reprocessed=CHANGE)
     assert (found.tag, found.text) == ("a", "cal rev. 3")
     assert found.attributes["title"].endswith(
         "revision 3, reprocessed 2022-06-21T04:12Z, pipeline 1.14.0 \N{RIGHTWARDS ARROW} 1.15.0, "
         "context jwst_1230.pmap \N{RIGHTWARDS ARROW} jwst_1241.pmap"
     )
-    plain = chip(renderer, reprocessed=replace(CHANGE, pipeline=("1.14.0", "1.14.0"), context=(None, None)))
+    plain = chip(root, reprocessed=replace(CHANGE, pipeline=("1.14.0", "1.14.0"), context=(None, None)))
     assert plain.text == "cal"
     assert plain.attributes["title"].endswith("reprocessed 2022-06-21T04:12Z, pipeline 1.14.0")
 
@@ -94,15 +94,15 @@ def test_a_reprocessed_file_is_marked_with_date_and_versions(renderer: Renderer)
     ],
 )
 def test_what_is_wrong_with_a_file_is_marked(
-    renderer: Renderer, facts: dict[str, object], text: str, style: str, title: str
+    root: Path, facts: dict[str, object], text: str, style: str, title: str
 ) -> None:
-    found = chip(renderer, **facts)
+    found = chip(root, **facts)
     assert found.text == text
     assert style in found.attributes["class"].split()
     assert found.attributes["title"].endswith(title)
 
 
-def test_other_files_have_the_same_marks(renderer: Renderer) -> None:
+def test_other_files_have_the_same_marks(root: Path) -> None:
     name = "jw01345062001_01_msa.fits"
     for facts, text in (
         ({"revision": 2}, "present rev. 2"),
@@ -110,14 +110,33 @@ def test_other_files_have_the_same_marks(renderer: Renderer) -> None:
         ({"state": FileState.GONE}, "gone"),
         ({}, "present"),
     ):
-        page = page_of(renderer, files=(examples.make_file(name, **facts),))
+        page = page_of(root, files=(examples.make_file(name, **facts),))
         (row,) = read_table(page, "others")
         assert row["State"].text == text
 
 
-def test_the_index_counts_what_is_missing(renderer: Renderer) -> None:
+def test_the_index_counts_what_is_missing(root: Path) -> None:
     known = examples.summarise(1345, [], missing=1502)
     lines = [known, replace(known, proposal=2, missing=0), replace(known, proposal=3, missing=None)]
-    page = read_html(renderer.render_home(lines))
+    examples.publish_index(root, *lines)
+    page = read_html((root / "index.html").read_bytes())
     assert [row["Missing"].text for row in read_table(page, "proposals")] == ["0", "", "1502"]
     assert page.find("tfoot").find_all("td")[6].text == "1502"
+
+
+def test_the_plain_page_of_an_observation_tells_of_its_own_gaps(root: Path) -> None:
+    published = examples.publish(root, examples.make_proposal((), gaps=summarise([gap(1), gap(2)])))
+    page = read_html((published.parts / "obs002.html").read_bytes())
+    assert [row["What"].text for row in read_table(page, "gaps")] == ["cal of jw01345002001_02101_00001"]
+    lines = {
+        row["Obs."].text: row for row in read_table(read_html(published.page.read_bytes()), "observations")
+    }
+    assert [line["Missing"].text for line in lines.values()] == ["1", "1"]
+
+
+def test_a_page_of_very_many_gaps_stays_bounded_and_says_what_it_leaves_out(root: Path) -> None:
+    gaps = [gap(1, GapKind.FAILED, reason=f"reason {number}") for number in range(1100)]
+    page = page_of(root, *gaps)
+    assert len(read_table(page, "gaps")) == 1000
+    assert page.find("h2", id="gaps-title").text == "What is missing 1100"
+    assert "And 100 more: jwstwatch gaps lists all of them." in page.text

@@ -254,7 +254,7 @@ def test_a_restored_state_has_nothing_under_way_and_asks_for_everything(path: Pa
         store.runs.remember(PROFILE, MEMORY, now=NOW)
         store.notices.raise_("archive down", kind="archive", text="it is down", now=NOW)
         ((page, _, _),) = store.sites.pages(desk.root.id).values()
-        store.sites.mark_written(desk.root.id, {page: "d"})
+        store.sites.mark_written(desk.root.id, page, {}, settings="d")
         copy = backup(path, tmp_path)
         end_all_runs(store)
     assert restore(path, copy, now=NOW + DAY).runs_closed == 1

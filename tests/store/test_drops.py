@@ -141,7 +141,7 @@ def test_what_is_in_transfer_cannot_be_dropped_until_the_run_is_over(desk: Desk)
 def test_the_page_of_a_dropped_file_is_written_anew(desk: Desk) -> None:
     desk.fetch(RATE)
     ((page, _, _),) = desk.store.sites.pages(desk.root.id).values()
-    desk.store.sites.mark_written(desk.root.id, {page: "d"})
+    desk.store.sites.mark_written(desk.root.id, page, {}, settings="d")
     drop(desk, RATE)
     assert [due for _, due, _ in desk.store.sites.pages(desk.root.id).values()] == [True]
 

@@ -518,7 +518,7 @@ def test_marking_many_observations_takes_few_statements(desk: Desk) -> None:
     desk.observe(*(observation(number) for number in range(1, 1202)))
     with counted(desk.store.database) as statements:
         checked(desk, *range(1, 1202))
-    assert len(statements) <= 6
+    assert len(statements) <= 7
     assert due(desk) == []
 
 

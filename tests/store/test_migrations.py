@@ -166,11 +166,10 @@ FIRST = {
         "run_id": 1,
         "created_at": NOW,
     },
-    "keywords": {"product_id": 1, "revision": 2, "names": "x", "cards": {"FILTER": "F200W"}},
     "event": {"id": 1, "at": NOW, "product_id": 1, "file_id": 1, "kind": "fetched"},
-    "page": {"root_id": 1, "proposal": 1345, "changes": 2, "written": 1, "settings": "s"},
+    "page": {"root_id": 1, "proposal": 1345, "changes": 2, "written": 1, "settings": ""},
 }
-"""A row for each table of the first schema."""
+"""A row for each table of the first schema but `keywords`: since the fifth its values are kept otherwise."""
 
 
 def held(database: Database) -> dict[str, list[dict[str, Any]]]:
@@ -208,6 +207,44 @@ def test_rows_outlive_every_upgrade_and_its_way_back(empty_url: str, open_at: Op
             command.downgrade(alembic_on(database), older)
         assert describe(database.engine) == first
         assert held(database) == {name: [row] for name, row in FIRST.items()}
+
+
+def test_copies_that_were_there_count_as_arrivals_of_the_hour_of_their_last_change(
+    empty_url: str, open_at: Open
+) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), "0004")
+    with database.write() as connection:
+        for name in ("root", "profile", "run"):
+            connection.execute(tables.metadata.tables[name].insert().values(FIRST[name]))
+        file = FIRST["file"] | {"revision": 1, "changed_at": NOW.replace(minute=59)}
+        for number, (size, kind, changes) in enumerate(
+            [
+                (12, "fetched", {}),
+                (30, "adopted", {}),
+                (50, "fetched", {"revision": 2, "proposal": 1345}),
+                (None, "failed", {"state": "wanted"}),
+            ],
+            start=1,
+        ):
+            proposal = changes.pop("proposal", None)
+            made = FIRST["product"] | {
+                "id": number,
+                "uri": f"u{number}",
+                "name": f"n{number}",
+                "proposal": proposal,
+            }
+            connection.execute(tables.product.insert().values(made))
+            row = file | {"id": number, "product_id": number, "path": f"p{number}", "size": size} | changes
+            connection.execute(tables.file.insert().values(row))
+            event = FIRST["event"] | {"id": number, "product_id": number, "file_id": number, "kind": kind}
+            connection.execute(tables.event.insert().values(event))
+    command.upgrade(alembic_on(database), "0005")
+    with database.read() as connection:
+        query = select(tables.arrival).order_by(tables.arrival.c.proposal)
+        found = [tuple(row) for row in connection.execute(query)]
+    hour = NOW.replace(minute=0)
+    assert found == [(1, hour, 0, 1, 12, 0, 42), (1, hour, 1345, 1, 50, 1, 50)]
 
 
 def test_a_state_of_the_first_schema_is_upgraded_when_it_is_opened(empty_url: str, open_at: Open) -> None:

@@ -195,7 +195,8 @@ def test_pages_are_due_where_files_are_left_and_forgotten_where_none_is(desk: De
     desk.plan(PlanRow(product_id=recorded[other].id, path=f"02733/{other}", **values))  # type: ignore[arg-type]
     desk.place(*desk.claim())
     pages = desk.store.sites.pages(desk.root.id)
-    desk.store.sites.mark_written(desk.root.id, {page: "d" for page, _, _ in pages.values()})
+    for page, _, _ in pages.values():
+        desk.store.sites.mark_written(desk.root.id, page, {}, settings="d")
     unselect(desk, gone, other)
     prune(desk, PROFILE)
     assert {number: due for number, (_, due, _) in desk.store.sites.pages(desk.root.id).items()} == {

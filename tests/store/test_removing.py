@@ -53,6 +53,29 @@ def test_a_file_goes_with_its_thumbnail_and_its_partials_and_nothing_else(tmp_pa
     assert remove(tmp_path, f"no/such/folder/{JPG}") is None
 
 
+def test_a_fits_file_goes_with_the_quick_looks_that_were_made_of_it_and_a_kept_copy_without(
+    tmp_path: Path,
+) -> None:
+    stem, previews = NAME.removesuffix(".fits"), "01345/jwstwatch-pages/previews"
+    ours = [f"{previews}/{stem}{ending}" for ending in (".QL.jpg", ".QL.TN.jpg", ".r1.QL.jpg", ".r12.QL.jpg")]
+    others = [f"{previews}/x{stem}.QL.jpg", f"{previews}/{stem}x.r1.QL.jpg", f"{previews}/{stem}.jpg"]
+    kept = f".replaced/01345/r1/{NAME}"
+    for path in (*ours, *others, kept, f"01345/obsnum01/{NAME}"):
+        put(tmp_path / path)
+    assert remove(tmp_path, kept) is None
+    assert left(tmp_path) == {*ours, *others, f"01345/obsnum01/{NAME}"}
+    assert remove(tmp_path, f"01345/obsnum01/{NAME}") is None
+    assert left(tmp_path) == set(others)
+
+
+def test_quick_looks_behind_a_link_stay(tmp_path: Path) -> None:
+    picture = put(tmp_path / "elsewhere" / "previews" / f"{NAME.removesuffix('.fits')}.QL.jpg")
+    put(tmp_path / "root" / "01345" / NAME)
+    (tmp_path / "root" / "01345" / "jwstwatch-pages").symlink_to(tmp_path / "elsewhere")
+    assert remove(tmp_path / "root", f"01345/{NAME}") is None
+    assert picture.exists()
+
+
 def test_a_file_at_the_top_of_its_root_goes_too(tmp_path: Path) -> None:
     put(tmp_path / NAME)
     assert remove(tmp_path, NAME) is None

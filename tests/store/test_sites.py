@@ -1,4 +1,4 @@
-"""What the pages show, when they are due, and what is still to be read for them."""
+"""What the pages show, in parts, and when they are due."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from jwstwatch.core.model import FileState
-from jwstwatch.core.site import PageFile, PageSettings, ProposalView
+from jwstwatch.core.gap_words import summarise
+from jwstwatch.core.gaps import find_product_gaps
+from jwstwatch.core.model import FileState, Observation
+from jwstwatch.core.naming import parse
+from jwstwatch.core.site import FormerPicture, PageFile, PageSettings, PartView
 from jwstwatch.store import tables
+from jwstwatch.store.parts import Copy
 from jwstwatch.store.roots import Loss
-from jwstwatch.store.sites import DuePage, UnreadFile
-from tests.store.desk import DAY, HOUR, JPG, NOW, OTHER, RATE, Desk, file_names, observation, row
+from jwstwatch.store.sites import DuePage, PartRecord
+from tests.store.desk import JPG, NOW, OTHER, RATE, Desk, file_names, observation, row
 
 SETTINGS = PageSettings(columns=("proposal_id",), thumbnails=(), keywords=(), sort_by=())
+THIRD = "jw01345003001_02101_00001_nrca1_rate.fits"
 
 
 def page(desk: Desk, proposal: int = 1345) -> tuple[DuePage, bool, str]:
@@ -25,19 +30,33 @@ def is_due(desk: Desk, proposal: int = 1345) -> bool:
     return page(desk, proposal)[1]
 
 
+def parts(desk: Desk, proposal: int = 1345) -> dict[int | None, PartRecord]:
+    return desk.store.sites.parts(desk.root.id, proposal)
+
+
+def due_parts(desk: Desk, proposal: int = 1345) -> list[int | None]:
+    return [obsnum for obsnum, record in parts(desk, proposal).items() if record.due]
+
+
 def written(desk: Desk, digest: str = "a") -> None:
-    """Write every page that is known."""
-    pages = {entry: digest for entry, _, _ in desk.store.sites.pages(desk.root.id).values()}
-    desk.store.sites.mark_written(desk.root.id, pages)
+    """Write every page that is known, and all its parts."""
+    for proposal, (entry, _, _) in desk.store.sites.pages(desk.root.id).items():
+        done = {record.part: {"part": obsnum} for obsnum, record in parts(desk, proposal).items()}
+        desk.store.sites.mark_parts_written(desk.root.id, proposal, done, settings=digest)
+        desk.store.sites.mark_written(desk.root.id, entry, {"page": proposal}, settings=digest)
 
 
-def view(desk: Desk, proposal: int = 1345) -> ProposalView:
-    return desk.store.sites.proposal(desk.root.id, proposal, SETTINGS, now=desk.now)
+def view(desk: Desk, obsnum: int | None = 1, proposal: int = 1345) -> PartView:
+    return desk.store.parts.view(desk.root.id, proposal, obsnum, SETTINGS, now=desk.now)[0]
 
 
 def shown(desk: Desk, name: str = RATE) -> PageFile:
-    (found,) = [entry for entry in view(desk).files if entry.name == name]
+    (found,) = [entry for entry in view(desk, parse(name).obsnum).files if entry.name == name]
     return found
+
+
+def copies(desk: Desk) -> list[Copy]:
+    return desk.store.parts.copies(desk.root.id, 1345, 1)
 
 
 # When a page is due
@@ -59,10 +78,55 @@ def test_a_change_during_the_writing_is_not_lost(desk: Desk) -> None:
     desk.place(first)
     being_written = page(desk)[0]
     desk.place(second)
-    desk.store.sites.mark_written(desk.root.id, {being_written: "a"})
+    desk.store.sites.mark_written(desk.root.id, being_written, {}, settings="a")
     assert is_due(desk)
-    desk.store.sites.mark_written(desk.root.id, {page(desk)[0]: "a"})
+    desk.store.sites.mark_written(desk.root.id, page(desk)[0], {}, settings="a")
     assert not is_due(desk)
+
+
+def test_a_change_during_the_writing_of_a_part_is_not_lost(desk: Desk) -> None:
+    desk.want(*file_names(2))
+    first, second = desk.claim()
+    desk.place(first)
+    being_written = parts(desk)[1].part
+    desk.place(second)
+    desk.store.sites.mark_parts_written(desk.root.id, 1345, {being_written: {}}, settings="a")
+    desk.store.sites.forget_parts(desk.root.id, 1345, [being_written])
+    assert due_parts(desk) == [1]
+    written(desk)
+    assert due_parts(desk) == []
+    assert (parts(desk)[1].settings, parts(desk)[1].document) == ("a", {"part": 1})
+    desk.store.sites.forget_parts(desk.root.id, 1345, [parts(desk)[1].part])
+    assert parts(desk) == {}
+
+
+def test_only_the_part_on_which_something_changed_is_due(desk: Desk) -> None:
+    combined = "jw01345-c1001_t001_nircam_clear-f200w_i2d.fits"
+    desk.fetch(RATE, THIRD)
+    desk.fetch(combined)
+    assert due_parts(desk) == [None, 1, 3]
+    written(desk)
+    desk.list(row(THIRD, size=2000))
+    assert due_parts(desk) == [3]
+    written(desk)
+    desk.fail(*desk.next_run().claim())
+    assert due_parts(desk) == [3]
+    written(desk)
+    desk.list(row(combined, size=2000))
+    assert due_parts(desk) == [None]
+
+
+def test_an_observation_makes_its_own_part_due_also_one_that_has_no_files(desk: Desk) -> None:
+    desk.observe(observation(1), observation(3))
+    desk.fetch(RATE, THIRD)
+    written(desk)
+    assert due_parts(desk) == []
+    desk.observe(observation(3, target_name="another"))
+    assert due_parts(desk) == [3]
+    desk.observe(observation(7, calib_level=-1, t_min=None, t_max=None))
+    assert due_parts(desk) == [3, 7]
+    desk.observe(observation(8, proposal=2561, obs_id="jw02561-o008_t001_nircam_clear-f200w"))
+    assert due_parts(desk) == [3, 7]
 
 
 @pytest.mark.parametrize("change", ["revised", "failed", "lost", "released", "another right"])
@@ -107,14 +171,18 @@ def test_files_without_a_proposal_have_no_page(desk: Desk) -> None:
     desk.replan(odd)
     assert recorded[odd].id
     assert desk.store.sites.pages(desk.root.id) == {}
-    assert desk.store.sites.index(desk.root.id) == ()
 
 
 def test_who_contributes_to_a_page_is_known(desk: Desk) -> None:
     desk.want(RATE, "jw02561001001_02101_00001_nrca1_rate.fits")
     desk.of(OTHER).replan()
     replace(desk, root=desk.store.roots.add(Path("/elsewhere"), now=NOW)).of("third").replan()
-    assert desk.store.sites.profiles(desk.root.id) == {1345: [OTHER, desk.profile], 2561: [desk.profile]}
+    sites = desk.store.sites
+    assert sites.profiles(desk.root.id, 1345, [1, 2, None]) == {1: [OTHER, desk.profile], 2: [], None: []}
+    assert sites.profiles(desk.root.id, 2561, [1]) == {1: [desk.profile]}
+    combined = "jw01345-c1001_t001_nircam_clear-f200w_i2d.fits"
+    desk.want(combined)
+    assert sites.profiles(desk.root.id, 1345, [None]) == {None: [desk.profile]}
 
 
 # What a page shows
@@ -140,7 +208,10 @@ def test_a_page_shows_each_file_as_it_is(desk: Desk) -> None:
         reason=None,
         revision=1,
         changed_at=NOW,
+        sha256=entry.sha256,
     )
+    assert entry.sha256 is not None
+    assert len(entry.sha256) == 64
 
 
 def test_a_file_that_is_not_there_is_shown_with_its_listed_size_and_the_reason(desk: Desk) -> None:
@@ -180,25 +251,23 @@ def test_a_superseded_file_is_not_shown(desk: Desk) -> None:
     ids = desk.fetch(*file_names(2))
     desk.set_file([ids[RATE]], superseded=True)
     assert [entry.name for entry in view(desk).files] == [file_names(2)[1]]
-    assert [product.name for product in desk.store.sites.shelf(desk.root.id, 1345).products] == [
-        file_names(2)[1]
-    ]
-
-
-def test_dropped_files_are_not_counted_and_a_page_without_others_is_made_all_the_same(desk: Desk) -> None:
-    ids = desk.fetch(*file_names(2))
-    desk.set_file([ids[RATE]], declined=True)
-    assert view(desk).summary.counts == {FileState.PRESENT: 1}
-    desk.set_file(list(ids.values()), declined=True)
-    assert not any(view(desk).summary.counts.values())
+    shelf = desk.store.parts.shelf(desk.root.id, 1345, 1)
+    assert [product.name for product in shelf.products] == [file_names(2)[1]]
+    assert [copy.name for copy in copies(desk)] == [file_names(2)[1]]
 
 
 def test_the_observations_of_a_page_come_by_time_what_is_only_planned_last(desk: Desk) -> None:
-    planned = observation(1, calib_level=-1, t_min=None, t_max=None)
-    late, early = observation(2, t_min=60000.5), observation(3, t_min=59000.25)
-    desk.observe(planned, late, early, observation(4, proposal=2561))
+    def of(target: int, **changes: object) -> Observation:
+        name = f"jw01345-o001_t{target:03d}_nircam_clear-f200w"
+        return observation(1, obs_id=name, obsid=1000 + target, **changes)
+
+    planned = of(1, calib_level=-1, t_min=None, t_max=None)
+    late, early = of(2, t_min=60000.5), of(3, t_min=59000.25)
+    other = replace(observation(4), obs_id="jw02561-o001_t001_nircam_clear-f200w", proposal=2561)
+    desk.observe(planned, late, early, other, observation(5))
     desk.want(RATE)
     assert view(desk).observations == (early, late, planned)
+    assert view(desk, 5).observations == (observation(5),)
     assert view(desk).settings is SETTINGS
 
 
@@ -210,125 +279,100 @@ def test_a_page_holds_its_root_s_files_alone(desk: Desk) -> None:
     assert [entry.name for entry in view(theirs).files] == [JPG]
 
 
-# The index
+def test_gaps_of_the_parts_are_those_of_the_proposal(desk: Desk) -> None:
+    combined = "jw01345-c1001_t001_nircam_clear-f200w_i2d.fits"
+    desk.observe(*(observation(number) for number in (1, 2, 3)))
+    desk.observe(observation(9, calib_level=-1, t_min=None, t_max=None))
+    for obsnum in (1, 2, 3):
+        key = f"jw01345{obsnum:03d}001_02101"
+        exposures = (1, 2, 3) if obsnum < 3 else (1,)
+        for exposure in exposures:
+            names = [f"{key}_{exposure:05d}_nrc{sca}_cal.fits" for sca in ("a1", "a2", "b1")]
+            desk.want(*(names if (obsnum, exposure) != (1, 3) else names[:2]))
+        if obsnum < 3:
+            desk.want(f"jw01345-o{obsnum:03d}_t001_nircam_clear-f200w_i2d.fits")
+    desk.want(combined, state=FileState.WITHHELD, reason="no token")
+    whole = summarise(desk.store.gaps.of_proposal(1345, now=NOW))
+    pieces, facts = [], []
+    for obsnum in parts(desk):
+        seen, told = desk.store.parts.view(desk.root.id, 1345, obsnum, SETTINGS, now=NOW)
+        pieces += seen.gaps
+        facts.append(told)
+    apart = [*pieces, *summarise(find_product_gaps(1345, facts))]
+    assert sorted(apart, key=repr) == sorted(whole, key=repr)
+    kinds = {line.kind.value for line in whole}
+    assert {"wanted", "withheld", "detector", "planned", "product"} <= kinds
 
 
-def test_a_proposal_is_summed_up(desk: Desk) -> None:
+# What CAOM says of a proposal
+
+
+def test_a_proposal_is_as_most_of_its_observations_say(desk: Desk) -> None:
     desk.observe(
         observation(1),
         observation(2, instrument_name="NIRSPEC/MSA"),
         observation(3, instrument_name="NIRCAM"),
-        observation(4, obs_title=None, proposal_pi=None),
+        observation(4, obs_title=None, proposal_pi=None, instrument_name="MIRI/IMAGE"),
     )
-    names = file_names(4)
-    desk.fetch(names[0])
-    desk.later(HOUR).fetch(names[1])
-    desk.later(DAY).want(names[2])
-    desk.later(DAY).want(names[3], state=FileState.WITHHELD, reason="no token")
-    (line,) = desk.store.sites.index(desk.root.id)
-    assert line == replace(view(desk).summary, missing=None)
-    assert (line.proposal, line.title) == (1345, "The Cosmic Evolution Early Release Science Survey")
-    assert line.principal_investigator == "Finkelstein, Steven L."
-    assert line.instruments == ("NIRCAM", "NIRSPEC")
-    assert line.observations == 4
-    assert line.counts == {FileState.PRESENT: 2, FileState.WANTED: 1, FileState.WITHHELD: 1}
-    assert (line.bytes_present, line.last_arrival) == (2000, NOW + HOUR)
-    assert line.thumbnail is None
+    facts = desk.store.sites.facts(1345)
+    assert facts.title == "The Cosmic Evolution Early Release Science Survey"
+    assert (facts.investigator, facts.observations) == ("Finkelstein, Steven L.", 4)
+    assert facts.instruments == ("NIRCAM", "MIRI", "NIRSPEC")
+    nobody = desk.store.sites.facts(42)
+    assert (nobody.title, nobody.instruments, nobody.observations) == (None, (), 0)
 
 
-def test_the_index_has_a_line_for_each_proposal_by_number(desk: Desk) -> None:
-    desk.want("jw02561001001_02101_00001_nrca1_rate.fits", RATE, "jw00042001001_02101_00001_nrca1_rate.fits")
-    assert [line.proposal for line in desk.store.sites.index(desk.root.id)] == [42, 1345, 2561]
-    line = desk.store.sites.index(desk.root.id)[0]
-    assert (line.title, line.instruments, line.observations, line.last_arrival) == (None, (), 0, None)
+def test_what_is_kept_of_pages_is_read_back(desk: Desk) -> None:
+    desk.want("jw02561001001_02101_00001_nrca1_rate.fits", RATE)
+    sites = desk.store.sites
+    assert sites.documents(desk.root.id) == {}
+    sites.keep_document(desk.root.id, 2561, {"profiles": []})
+    assert is_due(desk, 2561)
+    sites.mark_written(desk.root.id, page(desk)[0], {"summary": {"a": 1}}, settings="d", missing=3)
+    assert sites.documents(desk.root.id) == {1345: {"summary": {"a": 1}}, 2561: {"profiles": []}}
+    assert not is_due(desk)
+    assert sites.home_digest(desk.root.id) == ""
+    for digest in ("one", "other"):
+        sites.keep_home_digest(desk.root.id, digest)
+        assert sites.home_digest(desk.root.id) == digest
+    assert list(sites.pages(desk.root.id)) == [1345, 2561]
 
 
-def test_the_picture_of_a_proposal_is_the_newest_one_of_the_highest_level(desk: Desk) -> None:
-    old, new, unlisted = (
-        "jw01345-o001_t001_nircam_clear-f444w_i2d.jpg",
-        "jw01345-o009_t001_nircam_clear-f200w_i2d.jpg",
-        "jw01345-o002_t001_nircam_clear-f444w_i2d.jpg",
-    )
-
-    def arrive(name: str, level: int | None, hours: int) -> int:
-        then = desk.later(hours * HOUR)
-        then.list(row(name, calib_level=level))
-        then.replan(name)
-        (claim,) = then.claim()
-        then.place(claim)
-        then.store.sites.keep_thumbnails({claim.file_id: "1:120x"})
-        return claim.file_id
-
-    def picture() -> str | None:
-        return desk.store.sites.index(desk.root.id)[0].thumbnail
-
-    arrive(JPG, 2, 9)
-    assert picture() == "01345/" + JPG.replace(".jpg", ".TN.jpg")
-    arrive(old, 3, 1)
-    assert picture() == "01345/" + old.replace(".jpg", ".TN.jpg")
-    newest = arrive(new, 3, 2)
-    assert picture() == "01345/" + new.replace(".jpg", ".TN.jpg")
-    arrive(unlisted, None, 20)
-    assert picture() == "01345/" + new.replace(".jpg", ".TN.jpg")
-    desk.store.sites.keep_thumbnails({newest: None})
-    assert picture() == "01345/" + old.replace(".jpg", ".TN.jpg")
+# Pictures
 
 
-# Headers and thumbnails
-
-
-def unread(desk: Desk, names: str = "digest") -> list[UnreadFile]:
-    return desk.store.sites.unread_headers(desk.root.id, [1345], names=names)
-
-
-def test_the_header_of_a_copy_is_read_once_for_each_revision_and_set_of_keywords(desk: Desk) -> None:
-    desk.fetch(RATE, JPG)
-    desk.want(file_names(2)[1])
-    (entry,) = unread(desk)
-    assert (entry.path, entry.revision) == (f"01345/{RATE}", 1)
-    cards = {"FILTER": "F200W", "EFFEXPTM": 311.4, "NINTS": 1, "TSOVISIT": False, "PUPIL": None}
-    desk.store.sites.keep_headers([(entry, cards)], names="digest")
-    assert unread(desk) == []
-    assert shown(desk).keywords == cards
-    assert unread(desk, names="another set") == [entry]
-    assert desk.store.sites.unread_headers(desk.root.id, [2561], names="another set") == []
-    # A newer content has another header: the one of the old copy is not shown for it.
-    desk.list(row(size=2000))
-    run = desk.next_run()
-    claim = next(claim for claim in run.claim() if claim.name == RATE)
-    run.place(claim)
-    assert [again.revision for again in unread(desk)] == [2]
-    assert shown(desk).keywords == {}
-    desk.store.sites.keep_headers([(unread(desk)[0], {"FILTER": "F444W"})], names="digest")
-    assert shown(desk).keywords == {"FILTER": "F444W"}
-
-
-def test_headers_of_many_files_are_kept_together(desk: Desk) -> None:
-    desk.fetch(*file_names(30))
-    found = unread(desk)
-    assert len(found) == 30
-    desk.store.sites.keep_headers([(entry, {"EXPOSURE": entry.file_id}) for entry in found], names="digest")
-    assert unread(desk) == []
-    assert all(entry.keywords for entry in view(desk).files)
-    desk.store.sites.keep_headers([], names="digest")
-
-
-def test_a_thumbnail_is_made_for_previews_that_are_there(desk: Desk) -> None:
+def test_a_copy_has_the_picture_that_was_made_of_it(desk: Desk) -> None:
     desk.fetch(RATE, JPG)
     desk.want(JPG.replace("rate", "cal"))
-    ((entry, mark),) = desk.store.sites.jpegs(desk.root.id, [1345])
-    assert (entry.path, entry.revision, mark) == (f"01345/{JPG}", 1, None)
-    desk.store.sites.keep_thumbnails({entry.file_id: "1:120x80"})
-    assert desk.store.sites.jpegs(desk.root.id, [1345]) == [(entry, "1:120x80")]
+    fits, jpg = copies(desk)
+    assert (jpg.name, jpg.path, jpg.revision, jpg.made) == (JPG, f"01345/{JPG}", 1, None)
+    assert (shown(desk).picture, shown(desk).thumbnail) == (None, None)
+    assert (shown(desk, JPG).picture, shown(desk, JPG).thumbnail) == (f"01345/{JPG}", None)
+    desk.store.sites.keep_thumbnails({fits.file_id: "ql:1:1:120x80", jpg.file_id: "1:120x80"})
+    assert [copy.made for copy in copies(desk)] == ["ql:1:1:120x80", "1:120x80"]
     assert shown(desk, JPG).thumbnail == f"01345/{JPG.replace('.jpg', '.TN.jpg')}"
-    assert shown(desk).thumbnail is None
+    folder, stem = "01345/jwstwatch-pages/previews", RATE.removesuffix(".fits")
+    assert (shown(desk).picture, shown(desk).thumbnail) == (
+        f"{folder}/{stem}.QL.jpg",
+        f"{folder}/{stem}.QL.TN.jpg",
+    )
     # A new content takes its thumbnail along.
     desk.list(row(JPG, size=2000))
     run = desk.next_run()
     run.place(*(claim for claim in run.claim() if claim.name == JPG))
-    ((entry, mark),) = desk.store.sites.jpegs(desk.root.id, [1345])
-    assert (entry.revision, mark) == (2, None)
+    assert [(copy.revision, copy.made) for copy in copies(desk)] == [(1, "ql:1:1:120x80"), (2, "1:120x80")]
     assert shown(desk, JPG).thumbnail is None
+
+
+def test_a_picture_knows_the_kept_one_before_it(desk: Desk) -> None:
+    ids = desk.fetch(JPG)
+    assert shown(desk, JPG).former_picture is None
+    kept = f".replaced/01345/r1/{JPG}"
+    with desk.store.database.write() as connection:
+        for revision, place in ((1, kept), (2, None)):
+            values = {"file_id": ids[JPG], "revision": revision, "new_size": 1, "kept_as": place}
+            connection.execute(tables.replaced.insert().values(values | {"replaced_at": NOW}))
+    assert shown(desk, JPG).former_picture == FormerPicture(path=kept, revision=1)
 
 
 # The product table beside the page
@@ -340,7 +384,7 @@ def test_the_shelf_of_a_proposal_has_its_products_and_where_they_are(desk: Desk)
     desk.list(row(), second)
     desk.fetch(RATE)
     desk.want(JPG)
-    shelf = desk.store.sites.shelf(desk.root.id, 1345)
+    shelf = desk.store.parts.shelf(desk.root.id, 1345, 1)
     assert [product.name for product in shelf.products] == sorted([RATE, JPG])
     assert set(shelf.products[0].rows) == {row(), second}
     assert shelf.observations == {1001: observation(1)}
@@ -355,7 +399,7 @@ def test_a_product_at_two_paths_of_a_root_is_on_its_shelf_once(desk: Desk) -> No
     other = desk.of(OTHER)
     other.replan(folder="zz")
     other.place(*other.claim())
-    shelf = desk.store.sites.shelf(desk.root.id, 1345)
+    shelf = desk.store.parts.shelf(desk.root.id, 1345, 1)
     assert [product.name for product in shelf.products] == [RATE]
     assert len(view(desk).files) == 2
     assert shelf.local[row().uri] == (desk.root.path / "zz" / RATE, FileState.PRESENT)

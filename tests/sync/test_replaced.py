@@ -11,7 +11,7 @@ import pytest
 
 from jwstwatch.core.model import FileState
 from jwstwatch.store.transfers import Transfers
-from jwstwatch.sync import replacing
+from jwstwatch.sync import publishing, replacing
 from jwstwatch.sync.rehousing import accept, find
 from jwstwatch.sync.removing import Removal
 from jwstwatch.transfer import aside, copying, placing
@@ -20,6 +20,7 @@ from tests.sync.test_intents import Death, die_in_run, open_intents
 from tests.sync.test_verifying import check, flip
 
 NAME = "jw09001001001_02101_00001_nrca1_rate.fits"
+PICTURE = NAME.replace(".fits", ".jpg")
 
 
 def keeping(bench: Bench, number: int, **others: int) -> None:
@@ -29,11 +30,11 @@ def keeping(bench: Bench, number: int, **others: int) -> None:
     bench.configure(profiles)
 
 
-def reprocess(bench: Bench, **options: Any) -> bytes:
+def reprocess(bench: Bench, *, name: str = NAME, **options: Any) -> bytes:
     """Let the archive have another content; returns what stood at the path so far."""
     bench.later(days=8)
-    product = bench.server.catalogue.product(NAME)
-    before = bench.path(NAME).read_bytes()
+    product = bench.server.catalogue.product(name)
+    before = bench.path(name).read_bytes()
     number = product.revision + 1
     bench.server.catalogue.reprocess(product.uri, now=bench.clock, version=f"1.{number}.0", **options)
     return before
@@ -89,6 +90,35 @@ def test_the_newest_replaced_copies_stay_and_every_replacement_is_remembered(syn
     assert (size, new_size) == (len(contents[3]), len(archived(synced)))
     assert len(sha256) == 64
     assert_current(synced)
+
+
+def test_one_former_picture_is_kept_where_pages_compare_it_and_no_former_data(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "publish", lambda *_: 0)
+    profiles: dict[str, dict[str, Any]] = {
+        "watch": {"propID": 9001},
+        "pages": {"propID": 9001, "enabled": True},
+    }
+    bench.configure(profiles)
+    for name in profiles:
+        bench.run(name)
+    profiles["pages"]["makewebpages"] = True
+    bench.configure(profiles)
+    former = []
+    for _ in range(2):
+        former.append(bench.path(PICTURE).read_bytes())
+        reprocess(bench)
+        reprocess(bench, name=PICTURE)
+        bench.run()
+    places = [path for path in bench.files() if path.startswith(f"{aside.FOLDER}/")]
+    assert [Path(path).name for path in places] == [PICTURE]
+    assert kept(bench) == {"r2": former[1]}
+    profiles["pages"]["makewebpages"] = False
+    bench.configure(profiles)
+    reprocess(bench, name=PICTURE)
+    bench.run()
+    assert kept(bench) == {}
 
 
 def test_a_copy_that_was_changed_or_is_known_to_be_damaged_is_no_former_revision(synced: Bench) -> None:

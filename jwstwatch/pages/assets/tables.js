@@ -98,8 +98,10 @@
   }
 
   document.documentElement.classList.add("scripted");
-  const tables = document.querySelectorAll("table.sortable");
-  document.querySelectorAll(".tools").forEach(setUpTools);
+  // Where a live table takes the place of a plain one, nobody sees the plain one.
+  const seen = (element) => !element.closest("[data-page] .plain");
+  const tables = Array.from(document.querySelectorAll("table.sortable")).filter(seen);
+  Array.from(document.querySelectorAll(".tools[data-for]")).filter(seen).forEach(setUpTools);
   tables.forEach(makeSortable);
   const label = () => narrow.matches && tables.forEach(labelCells);
   narrow.addEventListener("change", label);
