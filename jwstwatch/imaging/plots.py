@@ -98,10 +98,10 @@ def _limits(lines: Sequence[Line]) -> tuple[float, float, float, float]:
     if not high > low:
         low, high = low * 0.95, low * 1.05
     bottom, top = (float(limit) for limit in np.percentile(y, (_OUTSIDE, 100 - _OUTSIDE)))
+    room = 0.08 * (top - bottom) if top - bottom > 1e-100 else abs(top) + 1e-30
     if 0 < bottom < 0.5 * top:
-        bottom = 0.0
-    room = 0.08 * (top - bottom) or abs(top) or 1.0
-    return low, high, bottom - (room if bottom else 0.0), top + room
+        return low, high, 0.0, top + room
+    return low, high, bottom - room, top + room
 
 
 def _draw_lines(lines: Sequence[Line], across: _Axis, upwards: _Axis) -> Image:

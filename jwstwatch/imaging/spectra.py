@@ -20,6 +20,8 @@ _MOST_LINES = 6
 _MOST_POINTS = 8192
 _MOST_READ = 64 * 1024 * 1024
 _DO_NOT_USE = 1
+_LARGEST = 1e100
+"""No flux and no wavelength; with larger numbers an axis could not be reckoned."""
 
 
 def draw(stream: BinaryIO, tables: Sequence[TableUnit], *, titles: frames.Titles) -> bytes:
@@ -77,7 +79,7 @@ def _line(
 
     wave, flux, flags = columns
     x, y = _values(content, table, wave), _values(content, table, flux)
-    good = np.isfinite(x) & np.isfinite(y) & (x > 0)
+    good = (x > 1 / _LARGEST) & (x < _LARGEST) & (np.abs(y) < _LARGEST)
     if flags is not None and flags.repeat == wave.repeat and "f" not in flags.kind:
         good &= _raw(content, table, flags) & _DO_NOT_USE == 0
     if not good.any():

@@ -87,7 +87,14 @@ def make_chips(bundle: Bundle, folder: str) -> Iterator[Chip]:
         yield Chip(label, link, mark(file), describe(file))
 
 
-def sort_text(cell: Cell) -> str | None:
+def lay_out(row: Row, headings: Sequence[Heading]) -> Iterator[tuple[str, str, str | None, Cell | None]]:
+    """Yield text, style and sort value of each cell, with the cell itself where it is more than its text."""
+    for cell, heading in zip(row.cells, headings, strict=True):
+        plain = cell.picture is None and cell.badge is None and cell.path is None
+        yield cell.text, heading.style, _sort_text(cell), None if plain else cell
+
+
+def _sort_text(cell: Cell) -> str | None:
     """Return what a browser is to sort a cell by; None where that is what it shows."""
     if cell.value is None:
         return None

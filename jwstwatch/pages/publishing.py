@@ -94,12 +94,15 @@ def publish_home(view: HomeView) -> int:
 
 
 def is_written(root: Path, proposal: int, line: PartLine | None) -> bool:
-    """Tell whether what shows a part is on disk, as far as a glance at its first script and page tells."""
+    """Tell whether what shows a part is on disk, as far as a glance at the first file of each sort tells."""
     if line is None:
         return False
     folder, part = addresses.parts_folder(root, proposal), part_name(line.obsnum)
-    names = [addresses.script_name(part, section.name, 1) for section in line.sections[:1]]
-    return all((folder / name).is_file() for name in (addresses.plain_name(part, 1), *names))
+    names = [addresses.plain_name(part, 1)]
+    names += [addresses.script_name(part, section.name, 1) for section in line.sections[:1]]
+    if line.exposures:
+        names.append(addresses.spreadsheet_name(part))
+    return all((folder / name).is_file() for name in names)
 
 
 def _require(root: Path) -> None:

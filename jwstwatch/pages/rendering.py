@@ -132,7 +132,6 @@ def _make_environment(assets: Mapping[str, str]) -> Environment:
         link=formats.make_link,
         tint=lambda kind: _TINTS.get(kind, "gone"),
         make_chips=plain.make_chips,
-        sort_text=plain.sort_text,
-        zip=zip,
+        lay_out=plain.lay_out,
     )
     return environment

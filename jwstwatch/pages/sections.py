@@ -137,7 +137,8 @@ def _finish(rows: Iterable[_Row]) -> Iterator[Row]:
 def _detector(bundle: Bundle) -> str:
     if bundle.name.detector is not None:
         return bundle.name.detector
-    return format_keyword(bundle.keywords.get("DETECTOR")).lower()
+    stated = format_keyword(bundle.keywords.get("DETECTOR")).lower()
+    return "" if stated == "multiple" else stated
 
 
 _BLOCKING_NOTHING = frozenset({"", "CLEAR", "CLEARP", "NONE", "N/A"})

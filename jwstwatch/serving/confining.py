@@ -30,7 +30,7 @@ class Site:
 
     root: Path
     private: frozenset[Path] = frozenset()
-    """Real paths of files that are never sent, nor what begins with their name: the state, a token."""
+    """Real paths of files that are never sent, nor what is named after them: a state, a token."""
 
 
 def open_below(site: Site, parts: Sequence[str]) -> tuple[BinaryIO, os.stat_result]:
@@ -66,7 +66,11 @@ def is_public(parts: Sequence[str]) -> bool:
 
 
 def _belongs_to(real: Path, private: Path) -> bool:
-    return real.parent == private.parent and real.name.startswith(private.name)
+    """A state has a log and locks beside it: `state-wal`, `state.daemon.lock`."""
+    name = private.name
+    return real.parent == private.parent and (
+        real.name == name or real.name.startswith((f"{name}-", f"{name}."))
+    )
 
 
 def _open(root: Path, parts: Sequence[str]) -> tuple[BinaryIO, os.stat_result]:

@@ -29,6 +29,7 @@ WAIT = 1.0
 """Seconds that one more connection waits for its turn before it is turned away."""
 
 _GLANCE = 0.1
+_WILDCARDS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class SiteServer:
@@ -117,25 +118,23 @@ class SiteServer:
                 patience=self._patience,
                 most_clients=self._most_clients,
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter of a name that cannot be looked up
             raise self._refusal(error) from error
 
-    def _refusal(self, error: OSError) -> BusyError | UsageError:
+    def _refusal(self, error: OSError | UnicodeError) -> BusyError | UsageError:
         where = f"port {self._port} of {self._host}"
-        if error.errno == errno.EADDRINUSE:
+        number = error.errno if isinstance(error, OSError) else None
+        if number == errno.EADDRINUSE:
             return BusyError(
                 f"{where} is in use by another program",
                 hint="Name another one with --port; --port 0 takes any free one.",
             )
-        if error.errno == errno.EACCES:
+        if number == errno.EACCES:
             return UsageError(f"this user may not listen on {where}", hint="Name one above 1023 with --port.")
         return UsageError(
-            f"nobody can listen on {where}: {error.strerror or error}",
+            f"nobody can listen on {where}: {getattr(error, 'strerror', None) or error}",
             hint="--host takes an address or a name of this machine; without it, 127.0.0.1.",
         )
-
-
-_WILDCARDS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class Server(ThreadingHTTPServer):

@@ -15,6 +15,7 @@ from jwstwatch.core.home import NAMES_SHOWN, NEWS_SHOWN, Arrivals, Change, Fate,
 from jwstwatch.core.model import Outcome
 from jwstwatch.store import arrivals, bulk, tables
 from jwstwatch.store.completions import PLACED
+from jwstwatch.store.conditions import in_root
 from jwstwatch.store.engine import Database
 from jwstwatch.store.histories import Revision, revisions_of
 
@@ -111,13 +112,14 @@ def read_news(connection: Connection, root_id: int) -> tuple[NewsEntry, ...]:
 def _runs_into(connection: Connection, root_id: int) -> Iterator[_Run]:
     """Yield the runs that put files into the root, newest first.
 
-    A run works in one root: its first placement tells which. Those that brought nothing are not asked.
+    A run works in one root: its last placement tells which. Those that brought nothing are not asked.
     """
     run, event, file = tables.run, tables.event, tables.file
     root = (
         select(file.c.root_id)
         .join(event, event.c.file_id == file.c.id)
         .where(event.c.run_id == run.c.id, event.c.kind.in_(PLACED))
+        .order_by(event.c.id.desc())  # it planned everything before it placed anything
         .limit(1)
         .correlate(run)
         .scalar_subquery()
@@ -159,7 +161,7 @@ def _groups(connection: Connection, root_id: int, run: _Run, placed: Sequence[An
             select(file.c.id, file.c.size, file.c.product_id)
             .add_columns(product.c.name, product.c.proposal, product.c.obsnum)
             .join(product, product.c.id == file.c.product_id)
-            .where(file.c.id.in_(list(of_file)), file.c.root_id == root_id)
+            .where(file.c.id.in_(list(of_file)), in_root(root_id))
         )
         for row in connection.execute(query):
             if row.id in back and row.id not in replacing:

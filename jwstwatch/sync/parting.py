@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 GOES_ON = "The next run writes them."
 
-_KEEP_EVERY = 2.0
-"""Seconds after which what was written is recorded: a death costs no more than that."""
+_NOTE_EVERY = 2.0
+"""Seconds after which what was written is noted."""
 
 
 @dataclass(slots=True)
@@ -124,32 +124,49 @@ def write(
     """Write the parts that are due and note so, some at a time; returns how many files were written."""
     from jwstwatch.pages.publishing import is_written
 
-    written = 0
-    done: dict[DuePart, Document] = {}
-    empty: list[DuePart] = []
-    kept_at = time.monotonic()
-    for part in parts:
-        record = part.record
-        fresh = part.line is not None and not record.due and record.settings == style.digest
-        if fresh and not everything and is_written(root.path, proposal, part.line):
-            continue
-        if context.stop.is_set():
-            break
-        written += _write_one(context, root, proposal, part, style)
-        if part.line is None:
-            empty.append(record.part)
-        else:
-            done[record.part] = part.to_document()
-        if time.monotonic() - kept_at > _KEEP_EVERY:
-            context.store.sites.mark_parts_written(root.id, proposal, done, settings=style.digest)
-            done, kept_at = {}, time.monotonic()
-    if done:
-        context.store.sites.mark_parts_written(root.id, proposal, done, settings=style.digest)
-    if empty:
-        context.store.sites.forget_parts(root.id, proposal, empty)
-    if context.stop.is_set():
-        raise CancelledError("stopped while pages were written", hint=GOES_ON)
+    written, others = 0, piecing.common_layout(parts)
+    ledger = _Ledger(context, root, proposal, style)
+    try:
+        for part in parts:
+            fresh = part.line is not None and not part.record.due and part.record.settings == style.digest
+            if fresh and not everything and is_written(root.path, proposal, part.line):
+                continue
+            written += _write_one(context, root, proposal, part, style)
+            if part.line is not None:
+                part.layout, count = piecing.write_piece(context, root, proposal, part.obsnum, others=others)
+                others, written = part.layout, written + count
+            ledger.enter(part)
+    finally:
+        ledger.close()
     return written
+
+
+class _Ledger:
+    """Notes what was written, some at a time: a death costs a few seconds of work and no more."""
+
+    def __init__(self, context: Context, root: RootRecord, proposal: int, style: Style) -> None:
+        self._sites, self._root_id, self._proposal = context.store.sites, root.id, proposal
+        self._digest = style.digest
+        self._done: dict[DuePart, Document] = {}
+        self._empty: list[DuePart] = []
+        self._noted_at = time.monotonic()
+
+    def enter(self, part: Part) -> None:
+        """Take a part that was written, or that shows nothing."""
+        if part.line is None:
+            self._empty.append(part.record.part)
+        else:
+            self._done[part.record.part] = part.to_document()
+        if time.monotonic() - self._noted_at > _NOTE_EVERY:
+            self.close()
+
+    def close(self) -> None:
+        """Note what was entered since the last time."""
+        if self._done:
+            self._sites.mark_parts_written(self._root_id, self._proposal, self._done, settings=self._digest)
+        if self._empty:
+            self._sites.forget_parts(self._root_id, self._proposal, self._empty)
+        self._done, self._empty, self._noted_at = {}, [], time.monotonic()
 
 
 def keep(context: Context, root: RootRecord, proposal: int, parts: Sequence[Part], style: Style) -> None:
@@ -164,6 +181,7 @@ def _write_one(context: Context, root: RootRecord, proposal: int, part: Part, st
     from jwstwatch.pages.publishing import publish_part
 
     obsnum = part.obsnum
+    _stop_if_asked(context)
     keywords = frozenset((*STANDARD_KEYWORDS, *style.settings.keywords))
     unread = context.store.headers.unread(root.id, proposal, obsnum, names=keywords)
     if unread:
@@ -172,6 +190,7 @@ def _write_one(context: Context, root: RootRecord, proposal: int, part: Part, st
         jobs = context.store.parts.copies(root.id, proposal, obsnum)
         made = picturing.make_pictures(context, root.path, jobs, proposal=proposal, style=style.pictures)
         context.store.sites.keep_thumbnails(made)
+        _stop_if_asked(context)  # some of the pictures may be missing
     seen, part.facts = view(context, root, proposal, obsnum, style)
     part.pictures = tidying.pictures_of(seen.files)
     if not seen.files and not seen.observations:
@@ -179,5 +198,9 @@ def _write_one(context: Context, root: RootRecord, proposal: int, part: Part, st
         return 0
     published = publish_part(root.path, seen)
     part.line = published.line
-    part.layout, pieces = piecing.write_piece(context, root, proposal, obsnum)
-    return published.written + pieces
+    return published.written
+
+
+def _stop_if_asked(context: Context) -> None:
+    if context.stop.is_set():
+        raise CancelledError("stopped while pages were written", hint=GOES_ON)

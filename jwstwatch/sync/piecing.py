@@ -30,9 +30,17 @@ _COLUMNS = Parameters().outcolumns_productTable
 
 
 def write_piece(
-    context: Context, root: RootRecord, proposal: int, obsnum: int | None
+    context: Context,
+    root: RootRecord,
+    proposal: int,
+    obsnum: int | None,
+    *,
+    others: fragments.Layout | None = None,
 ) -> tuple[fragments.Layout, int]:
-    """Write the piece of one APT observation; returns its layout and how many files were written."""
+    """Write the piece of one APT observation, in a layout that suits the others too.
+
+    Returns that layout and how many files were written.
+    """
     shelf = context.store.parts.shelf(root.id, proposal, obsnum)
     local = {
         uri: LocalFile(str(path), *_DOWNLOAD_CODES.get(state, (0, "")))
@@ -41,9 +49,14 @@ def write_piece(
     rows = build.product_rows(
         shelf.products, shelf.observations, local, columns=_COLUMNS, sort_by=("obs_id", "productFilename")
     )
-    layout = fragments.layout_of(rows, _COLUMNS)
-    piece = fragments.to_piece(rows, _COLUMNS, layout)
+    piece, layout = fragments.to_piece(rows, _COLUMNS, others=others)
     return layout, int(write_if_changed(_piece_path(root.path, proposal, obsnum), piece.encode()))
+
+
+def common_layout(parts: Sequence[Part]) -> fragments.Layout | None:
+    """Return the layout that suits all pieces written so far; None where there are none."""
+    layouts = [part.layout for part in parts if part.layout is not None]
+    return fragments.unite(layouts) if layouts else None
 
 
 def write_table(context: Context, root: RootRecord, proposal: int, parts: Sequence[Part]) -> int:
@@ -54,9 +67,11 @@ def write_table(context: Context, root: RootRecord, proposal: int, parts: Sequen
     written = 0
     for part in parts:
         if part.layout is None or not _piece_path(root.path, proposal, part.obsnum).is_file():
-            part.layout, count = write_piece(context, root, proposal, part.obsnum)
+            others = common_layout(parts)
+            part.layout, count = write_piece(context, root, proposal, part.obsnum, others=others)
             written += count
-    common = fragments.unite(part.layout for part in parts if part.layout is not None)
+    common = common_layout(parts)
+    assert common is not None
     lines: list[bytes] = []
     for part in parts:
         path = _piece_path(root.path, proposal, part.obsnum)

@@ -20,17 +20,6 @@ class Layout:
     right: tuple[bool, ...]
 
 
-def layout_of(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Layout:
-    """Return the layout in which these rows, and the head of their table, just fit."""
-    return Layout(
-        widths=tuple(
-            max([len(cell_text(column)), *(len(cell_text(row.get(column))) for row in rows)])
-            for column in columns
-        ),
-        right=tuple(all(not isinstance(row.get(column), str) for row in rows) for column in columns),
-    )
-
-
 def unite(layouts: Iterable[Layout]) -> Layout:
     """Return the layout in which the pieces of all these layouts fit; there is one at least."""
     layouts = list(layouts)
@@ -40,11 +29,21 @@ def unite(layouts: Iterable[Layout]) -> Layout:
     )
 
 
-def to_piece(rows: Iterable[Mapping[str, Cell]], columns: Sequence[str], layout: Layout) -> str:
-    """Write a line for the head of the table, and one for each row."""
-    lines = [[cell_text(column) for column in columns]]
-    lines += [[cell_text(row.get(column)) for column in columns] for row in rows]
-    return "".join(f"{_pad(cells, layout)}\n" for cells in lines)
+def to_piece(
+    rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], *, others: Layout | None = None
+) -> tuple[str, Layout]:
+    """Write a line for the head of the table, and one for each row; with the layout in which they are set.
+
+    It is wide enough for pieces in the layout of the `others` too.
+    """
+    head = [cell_text(column) for column in columns]
+    lines = [head, *([cell_text(row.get(column)) for column in columns] for row in rows)]
+    own = Layout(
+        widths=tuple(max(map(len, cells)) for cells in zip(*lines, strict=True)),
+        right=tuple(all(not isinstance(row.get(column), str) for row in rows) for column in columns),
+    )
+    layout = own if others is None else unite([own, others])
+    return "".join(f"{_pad(cells, layout)}\n" for cells in lines), layout
 
 
 def pad_again(piece: str, layout: Layout) -> str:

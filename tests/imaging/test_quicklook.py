@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -234,6 +235,15 @@ def test_surface_brightness_stands_in_where_there_is_no_flux(tmp_path):
     assert (blueness(see(write(tmp_path / "a_x1d.fits", table))) > 60).any()
 
 
+@pytest.mark.parametrize("scale", [1e-320, 1e-30, 1e30, 1e307, 0.0])
+def test_fluxes_of_any_size_are_drawn_or_refused(tmp_path, scale):
+    path = write(tmp_path / "a_x1d.fits", spectrum(np.linspace(1, 2, 50), scale * np.linspace(-9, 9, 50)))
+    try:
+        assert (blueness(see(path)) > 60).any()
+    except ContentError:
+        assert scale == 1e307
+
+
 def test_a_quick_look_says_what_it_is_of_and_hostile_headers_are_only_drawn(tmp_path):
     hostile = "<script>alert(1)</script>" + "x" * 40
     path = write(tmp_path / "a_rate.fits", image(noise(40, 40), unit=hostile[:60]), TARGPROP=hostile)
@@ -293,6 +303,10 @@ def broken(folder: Path, kind: str) -> Path:
     elif kind == "nothing to show":
         write(path)
     elif kind == "rows without end":
+        beginning = headers(-32, 8_000_000, 10)
+        path.write_bytes(beginning)
+        os.truncate(path, len(beginning) + -(-8_000_000 * 10 * 4 // 2880) * 2880)
+    elif kind == "rows that cannot be":
         write(path, image(noise(10, 10)))
         raw = path.read_bytes().replace(b"NAXIS1  =                   10", b"NAXIS1  =          99999999999")
         path.write_bytes(raw)
@@ -310,6 +324,7 @@ def broken(folder: Path, kind: str) -> Path:
         ("no file of data", "begin as a FITS"),
         ("nothing to show", "neither an image nor a spectrum"),
         ("rows without end", "too long"),
+        ("rows that cannot be", "middle of its data"),
         ("a spectrum without points", "no point"),
     ],
 )

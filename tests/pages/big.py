@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,8 @@ from sqlalchemy import Connection, func, select
 from jwstwatch.core.dates import to_mjd
 from jwstwatch.core.site import Keyword
 from jwstwatch.disk import markers
-from jwstwatch.store import tables
+from jwstwatch.store import bulk, tables
+from jwstwatch.store.completions import PLACED
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.roots import RootRecord
@@ -73,10 +74,15 @@ class _Filling:
     endings: Sequence[str]
     names: str | None
     """What the state says of the keywords that were asked for; None: no header was read so far."""
+    run: int
+    arrived: datetime | None
+    """None: two days after each was taken."""
     keys: dict[str, Iterator[int]]
     obsids: Iterator[int]
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     files: list[int] = field(default_factory=list)
+    arrivals: Counter[datetime] = field(default_factory=Counter)
+    """Bytes by hour."""
 
     def add(self, table: str, **values: Any) -> int:
         """Add a row; tables that number their rows get the next key."""
@@ -125,26 +131,53 @@ def add(
     samples: Samples | None = None,
     endings: Sequence[str] = ENDINGS,
     names: str | None = None,
+    arrived: datetime | None = None,
 ) -> None:
     """Add exposures by number, 80 to an observation: its first one brings what it has besides."""
     with database.write() as connection:
+        keys = {name: _next_key(connection, name) for name in ("observation", "product", "file", "event")}
+        newest = connection.scalar(select(func.max(tables.observation.c.obsid)))
         filling = _Filling(
             connection=connection,
             root_id=root_id,
             samples=samples,
             endings=endings,
             names=names,
-            keys={name: _next_key(connection, name) for name in ("observation", "product", "file", "event")},
-            obsids=itertools.count(
-                1 + (connection.scalar(select(func.max(tables.observation.c.obsid))) or 71_000_000)
-            ),
+            run=_add_run(connection),
+            arrived=arrived,
+            keys=keys,
+            obsids=itertools.count(1 + (newest or 71_000_000)),
         )
         for number in exposures:
             _add_exposure(filling, number)
             if len(filling.rows["listing"]) > _ROWS_AT_ONCE:
                 filling.write()
         filling.write()
+        _add_arrivals(filling)
         mark_pages_due_for_files(connection, filling.files)
+
+
+def _add_run(connection: Connection) -> int:
+    values = {"profile": PROFILE, "trigger": "manual", "outcome": "complete", "downloaded": 1}
+    times = dict.fromkeys(("started_at", "finished_at", "heartbeat_at"), NOW)
+    place = {"host": "here", "pid": 1, "process_start": "-"}
+    inserted = connection.execute(tables.run.insert().values(values | times | place))
+    return int(inserted.inserted_primary_key[0])
+
+
+def _add_arrivals(filling: _Filling) -> None:
+    rows = [
+        {
+            "root_id": filling.root_id,
+            "proposal": PROPOSAL,
+            "hour": hour,
+            "files": 1,
+            "bytes": size,
+            "growth": size,
+        }
+        for hour, size in filling.arrivals.items()
+    ]
+    bulk.upsert(filling.connection, tables.arrival, rows)
 
 
 def exposure_name(number: int) -> str:
@@ -279,7 +312,7 @@ def _add_file(
     path = f"{_folder(number)}/{name}"
     size = filling.samples.put(path, number) if filling.samples is not None else None
     size = _SIZES[name.rpartition(".")[2]] if size is None else size
-    arrived = min(_begin(number) + timedelta(days=2), NOW - timedelta(hours=1))
+    arrived = filling.arrived or min(_begin(number) + timedelta(days=2), NOW - timedelta(hours=1))
     product = filling.add(
         "product",
         uri=f"mast:JWST/product/{name}",
@@ -307,7 +340,8 @@ def _add_file(
     )
     filling.files.append(key)
     filling.add("want", profile=PROFILE, file_id=key, product_id=product)
-    filling.add("event", at=arrived, product_id=product, file_id=key, run_id=1, kind="present")
+    filling.add("event", at=arrived, product_id=product, file_id=key, run_id=filling.run, kind=PLACED[0])
+    filling.arrivals[arrived.replace(minute=0, second=0, microsecond=0)] += size
     # The header of one file in each row of a page is kept.
     if filling.names is not None and (name.endswith(_TELLING) or "_gs-" in name):
         filling.add("keywords", product_id=product, revision=1, names=filling.names, cards=cards_of(number))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,7 @@ class Site:
             samples=self.samples,
             endings=self.endings,
             names=self.names,
+            arrived=self.context.now() - timedelta(minutes=5),
         )
 
     def mark_everything_due(self) -> None:

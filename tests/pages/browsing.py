@@ -75,7 +75,8 @@ class Opened:
                 const element = document.getElementById(table);
                 const heads = Array.from(element.tHead.rows[0].cells, (head) => head.textContent.trim());
                 const bodies = Array.from(element.tBodies).flatMap((body) => Array.from(body.rows));
-                const rows = bodies.filter((row) => row.cells.length === heads.length && row.checkVisibility());
+                const whole = bodies.filter((row) => row.cells.length === heads.length);
+                const rows = whole.filter((row) => row.checkVisibility());
                 return rows.map((row) => row.cells[heads.indexOf(name)].textContent.trim());
             }""",
             [table, name],

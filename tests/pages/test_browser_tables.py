@@ -171,10 +171,10 @@ def test_hostile_values_are_text_and_lead_nowhere(opened):
     expect(opened.page.locator(".detail .keywords")).to_contain_text(TITLE)
     assert opened.page.title() != "broken"
     links = opened.page.evaluate(
-        "Object.fromEntries([['..', 'x'], ['a/../..', 'x'], ['/etc', 'x'], ['a', '../x'], ['a b', '#%?.fits']]"
-        ".map(([folder, name]) => [`${folder} ${name}`, jwstwatch.link(folder, name)]))"
+        "[['..', 'x'], ['a/../..', 'x'], ['/etc', 'x'], ['a', '../x'], ['a b', '#%?.fits']]"
+        ".map(([folder, name]) => jwstwatch.link(folder, name))"
     )
-    assert list(links.values()) == [None, None, None, None, "../a%20b/%23%25%3F.fits"]
+    assert links == [None, None, None, None, "../a%20b/%23%25%3F.fits"]
 
 
 @pytest.mark.parametrize("clipboard", [True, False])
@@ -307,9 +307,9 @@ def test_thousands_of_rows_keep_a_few_in_the_document_and_all_of_them_at_hand(br
     with Opened(browser, page, viewport=DESKTOP) as opened:
         opened.wait("2,400 rows")
         assert 20 <= len(opened.keys()) <= 150
-        bottom = "() => { const box = document.querySelector('#exposures-section .scroller'); box.scrollTop = box.scrollHeight; }"
-        opened.page.evaluate(bottom)
-        opened.page.evaluate(bottom)
+        scroller = opened.page.locator("#exposures-section .scroller")
+        for _ in range(2):  # the first time with the heights that were guessed
+            scroller.evaluate("box => { box.scrollTop = box.scrollHeight; }")
         last = opened.page.locator(
             "#exposures-live tr[data-position]", has_text="jw01345008001_03101_00030_nrcblong"
         )
@@ -324,7 +324,10 @@ def test_thousands_of_rows_keep_a_few_in_the_document_and_all_of_them_at_hand(br
         opened.page.locator("#exposures-section").get_by_role("searchbox").fill("nrcb4")
         opened.wait("240 of 2,400 shown")
         opened.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        opened.page.evaluate("window.dispatchEvent(new Event('scroll'))")
         assert len(opened.keys()) == 240
+        opened.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+        assert len(opened.keys()) <= 150
         assert opened.complaints == []
 
 

@@ -416,3 +416,19 @@ def test_on_a_phone_a_swipe_turns_the_page_two_fingers_zoom_and_buttons_are_larg
         assert all(width >= 40 and height >= 40 for width, height, *_ in sizes)
         assert all(left >= 0 and right <= 390 and bottom <= 844 for _, _, left, right, bottom in sizes)
         assert viewing.complaints == []
+
+
+def test_the_viewer_opens_again_before_the_browser_told_of_its_end(viewing):
+    viewing.open(KEYS[0], "cal")
+    viewing.page.evaluate(
+        """(address) => {
+            document.querySelector("dialog.viewer").close();
+            document.querySelector(`a[href="${address}"]`).click();
+        }""",
+        f"{KEYS[2]}_cal.jpg",
+    )
+    viewing.expect_picture(f"{KEYS[2]}_cal.jpg")
+    viewing.press("ArrowLeft")
+    viewing.expect_picture(f"{KEYS[1]}_cal.jpg")
+    viewing.press("Escape")
+    expect(viewing.thumbnail(KEYS[2], "cal")).to_be_focused()

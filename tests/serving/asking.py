@@ -67,6 +67,7 @@ def make_root(folder: Path, name: str = "data") -> Path:
         "jwst_query.cfg": b"token: secret",
         "odd-state": b"SQLite",
         "odd-state-wal": b"SQLite",
+        "odd-states.txt": b"a list of odd states",
     }
     for path, content in files.items():
         place = root / path

@@ -51,6 +51,7 @@ def server(folder: Path) -> Iterator[SiteServer]:
         ("/01345/jwstwatch-pages/obs003.exposures.1.js?v=ab", "text/javascript; charset=utf-8"),
         ("/02733/no%20page.txt", "text/plain; charset=utf-8"),
         ("/SHA256SUMS", "text/plain; charset=utf-8"),
+        ("/odd-states.txt", "text/plain; charset=utf-8"),
         ("/.replaced/01345/r1/jw01345_rate.jpg", "image/jpeg"),
         ("/01345/within.jpg", "image/jpeg"),
         ("/01346/", "text/html; charset=utf-8"),

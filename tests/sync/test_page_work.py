@@ -12,9 +12,9 @@ from jwstwatch.core.parameters import Parameters
 from tests.pages import big, bigsite
 from tests.pages.bigsite import FOLDER, Site, Work
 
-# Both end five exposures into an observation; the larger state has ten times as many.
-SMALL = 2 * big.PER_OBSERVATION + 5
-LARGE = 20 * big.PER_OBSERVATION + 5
+# Both end five exposures into an observation, and have more arrivals than the feeds look at.
+SMALL = 6 * big.PER_OBSERVATION + 5
+LARGE = 16 * big.PER_OBSERVATION + 5
 KEYWORDS = describe(frozenset((*STANDARD_KEYWORDS, *Parameters().webpage_fitskeys2table)))
 
 
@@ -50,12 +50,12 @@ def test_publishing_needs_no_fits_file_whose_header_is_kept(sites):
 def test_one_new_exposure_takes_as_many_statements_among_many_as_among_few(refreshed):
     small, large = refreshed
     assert len(large.statements) == len(small.statements)
-    assert len(large.statements) < 60
+    assert len(large.statements) < 80
 
 
 def test_one_new_exposure_reads_the_rows_of_its_own_observation(refreshed):
     small, large = refreshed
-    assert large.steps < 2 * small.steps
+    assert large.steps < 1.5 * small.steps
 
 
 def test_one_new_exposure_rewrites_what_names_it_and_nothing_else(refreshed):
@@ -65,11 +65,11 @@ def test_one_new_exposure_rewrites_what_names_it_and_nothing_else(refreshed):
         f"{FOLDER}/index.html",
         f"{FOLDER}/{FOLDER}.exposures.csv",
         f"{FOLDER}/{FOLDER}.products.txt",
-        f"{pages}/obs021.csv",
-        f"{pages}/obs021.exposures.1.js",
-        f"{pages}/obs021.exposures.details.1.js",
-        f"{pages}/obs021.html",
-        f"{pages}/obs021.products.txt",
+        f"{pages}/obs017.csv",
+        f"{pages}/obs017.exposures.1.js",
+        f"{pages}/obs017.exposures.details.1.js",
+        f"{pages}/obs017.html",
+        f"{pages}/obs017.products.txt",
         "index.html",
         "feed.json",
         "feed.xml",

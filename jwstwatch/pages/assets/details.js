@@ -57,12 +57,12 @@
     const address = absent.has(file.state) ? null : jwstwatch.link(file.path.slice(0, Math.max(cut, 0)), file.path.slice(cut + 1));
     const name = address ? element("a", { class: "key", href: address }, file.name) : element("span", { class: "key" }, file.name);
     const state = element("span", { class: `badge ${file.damage ? "failed" : file.state}` }, file.damage ? "damaged" : file.state);
-    const made = element("li", {}, element("p", {}, name, " ", state), makeList(listFacts(file), { class: "facts" }));
+    const copiers = jwstwatch.snippets(page, file).map(([label, text]) => makeCopyButton(label, text));
+    const head = element("div", { class: "file-head" }, name, state, element("span", { class: "copiers" }, ...copiers));
+    const made = element("li", {}, head, makeList(listFacts(file), { class: "facts" }));
     if (file.history?.length) {
       made.append(element("ul", { class: "history", "aria-label": "History" }, ...file.history.map((line) => element("li", {}, line))));
     }
-    const copiers = jwstwatch.snippets(page, file).map(([label, text]) => makeCopyButton(label, text));
-    made.append(element("p", { class: "copiers" }, ...copiers));
     return made;
   }
 
@@ -70,11 +70,11 @@
   jwstwatch.makeDetails = (page, row, detail) => {
     const made = element("div", { class: "detail-body" });
     if (detail.facts?.length) made.append(makeList(detail.facts, { class: "facts" }));
-    const files = (detail.files ?? []).map((file) => makeFile(page, file));
-    made.append(element("h3", {}, files.length === 1 ? "File" : "Files"), element("ul", { class: "files" }, ...files));
     if (detail.keywords?.length) {
       made.append(element("h3", {}, "Header keywords"), makeList(detail.keywords, { class: "keywords" }));
     }
+    const files = (detail.files ?? []).map((file) => makeFile(page, file));
+    made.append(element("h3", {}, files.length === 1 ? "File" : "Files"), element("ul", { class: "files" }, ...files));
     return made;
   };
 })();

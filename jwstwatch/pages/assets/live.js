@@ -112,6 +112,7 @@
       const signature = this.chooseColumns();
       if (signature !== this.signature) this.blocks.forget();
       this.signature = signature;
+      for (const line of this.opened.values()) line.firstChild.colSpan = this.columns.length + 1;
       this.setWidths();
       this.drawHead();
       const entries = this.listing.arrange(this.choice);
@@ -257,7 +258,9 @@
     // Scrolls to the heading of a part; false if it has no rows here.
     jump(part) {
       if (!this.listing.groups.some((group) => group.part.id === part)) return false;
-      if (this.controls.filtered || this.choice.sort !== "") this.controls.change({ ...jwstwatch.choices.empty(), columns: this.choice.columns });
+      if (this.controls.filtered || this.choice.sort !== "") {
+        this.controls.change({ ...jwstwatch.choices.empty(), columns: this.choice.columns });
+      }
       if (!narrow.matches) this.scroller.scrollIntoView();
       return this.blocks.revealPart(part);
     }

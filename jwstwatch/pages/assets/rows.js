@@ -15,13 +15,13 @@
   jwstwatch.Blocks = class Blocks {
     // `make` has row(row, place) -> [<tr>, ...], heading(group, rows) and note(text) -> <tr>.
     constructor(table, scroller, make) {
-      Object.assign(this, { table, scroller, make, items: [], inside: [], places: new Map(), whole: false });
+      Object.assign(this, { table, scroller, make, items: [], inside: [], places: new Map(), whole: false, printing: false });
       [this.before, this.after] = [makeSpace(), makeSpace()];
       this.measured = null;
       for (const target of [scroller, window]) target.addEventListener("scroll", () => this.update(), { passive: true });
       new ResizeObserver(() => this.update()).observe(scroller);
       window.addEventListener("beforeprint", () => this.showForPaper());
-      window.addEventListener("afterprint", () => this.update());
+      window.addEventListener("afterprint", () => this.showForScreen());
     }
 
     // Shows entries [{group, failures, rows}] in this order; `estimate` is the height of a row in pixels,
@@ -42,6 +42,7 @@
       for (const body of [...this.table.tBodies]) body.remove();
       this.inside = [];
       this.table.append(this.before, this.after);
+      if (this.printing) return this.showForPaper();
       this.update();
       if (this.measured === null) this.update(); // now with the height that rows have here
     }
@@ -79,7 +80,7 @@
     }
 
     // From where to where the reader sees, in pixels below the head of the table.
-    window() {
+    sight() {
       const top = this.whole ? -this.before.getBoundingClientRect().top : this.scroller.scrollTop;
       return [top, top + window.innerHeight]; // a scroller without rows is low, and will not be
     }
@@ -99,8 +100,9 @@
     }
 
     update() {
+      if (this.printing) return;
       this.measure();
-      const [top, bottom] = this.window();
+      const [top, bottom] = this.sight();
       const [first, end] = this.range(top - MARGIN + SPARE, bottom + MARGIN - SPARE);
       const ready = this.items.slice(first, end).every((item) => item.body || !this.isLoaded(item));
       if (ready && this.inside.length && this.placedWith === this.estimate) return;
@@ -156,6 +158,7 @@
 
     // Paper has no window to be near to.
     showForPaper() {
+      this.printing = true;
       let [end, rows] = [0, 0];
       while (end < this.items.length && rows + (this.items[end].rows?.length ?? 0) <= PRINTED) {
         rows += this.items[end].rows?.length ?? 0;
@@ -163,6 +166,12 @@
       }
       this.arrange(0, end, 0, 0);
       for (const image of this.table.querySelectorAll("img[loading]")) image.loading = "eager";
+    }
+
+    showForScreen() {
+      this.printing = false;
+      this.arrange(...this.range(...this.sight()));
+      this.update();
     }
 
     // Scrolls to a row or to the heading of a group; null if it is not shown or not loaded yet.

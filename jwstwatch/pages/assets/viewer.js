@@ -129,6 +129,7 @@
 
     function open(items, at, from) {
       if (!items.length) return;
+      finish();
       row = parts.arrange(items);
       if (!dialog.open) {
         refocus = parts.rememberFocus(from);
@@ -139,7 +140,9 @@
       show(Math.max(0, Math.min(at, items.length - 1)));
     }
 
+    // The dialog tells of its end some time later: it can be open again by then.
     function finish() {
+      if (dialog.open || !refocus) return;
       document.removeEventListener("keydown", press, true);
       turn += 1;
       compare.hold();
@@ -148,6 +151,7 @@
       zoom.fit();
       parts.images.forget();
       refocus();
+      refocus = null;
     }
 
     const move = (x, y, by) => (event) => {

@@ -3,7 +3,7 @@
 
 (() => {
   const jwstwatch = (window.jwstwatch = window.jwstwatch || {});
-  const PADDING = 26;
+  const PADDING = 21;
   const ARROW = 14;
   const MOST = 260;
   const LEAST = 52;
@@ -26,9 +26,9 @@
     const key = measure(listing.longestKey || headName, fontOf(table, size * 0.93, 400, mono));
     const widths = columns.map(({ name, kind, tally }) => {
       const named = measure(name, head) + PADDING + ARROW;
-      const content = kind === "picture" ? box[0] + 18 : Math.min(MOST, measure(tally.longest, body) * 1.04 + PADDING);
+      const content = kind === "picture" ? box[0] + 17 : Math.min(MOST, measure(tally.longest, body) * 1.04 + PADDING);
       return Math.ceil(Math.max(LEAST, named, content));
     });
-    return [Math.min(360, Math.max(220, key + PADDING + 26)), ...widths];
+    return [Math.min(360, Math.max(220, key + PADDING + 24)), ...widths];
   };
 })();
