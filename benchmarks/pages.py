@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks import pages_before, pages_opened
 from jwstwatch.core.headers import STANDARD_KEYWORDS, describe
 from jwstwatch.core.parameters import Parameters
+from jwstwatch.demo.pictures import draw, expose
 from tests.pages import big, bigsite
 
 PICTURES = ("uncal.jpg", "rate.jpg", "rateints.jpg", "cal.jpg")
@@ -120,17 +121,18 @@ def tell(label: str, here: float, before: float) -> None:
 
 
 def make_samples(folder: Path, side: int) -> dict[str, list[Path]]:
-    """Write pictures of `side` x `side` pixels, and a FITS file with a header as long as those of JWST."""
+    """Write grey pictures of `side` x `side` pixels, and a FITS file with as many cards as those of JWST."""
     import numpy as np
     from astropy.io import fits
     from PIL import Image
 
-    source = np.random.default_rng(0)
     jpgs = []
     for number in range(4):
-        noise = source.normal(110, 30, (side, side)).clip(0, 255).astype("uint8")
+        sky = expose(draw("field", (side, side), scene=number), noise=number)[0]
+        low, high = np.percentile(sky, (5.0, 99.7))
+        grey = (np.arcsinh((sky - low).clip(0) / (high - low) * 10) * 60).clip(0, 255).astype("uint8")
         jpgs.append(folder / f"sample{number}.jpg")
-        Image.fromarray(noise).convert("RGB").save(jpgs[-1], quality=85)
+        Image.fromarray(grey).save(jpgs[-1], quality=85)
     primary = fits.PrimaryHDU()
     for name, value in big.cards_of(0).items():
         primary.header[name] = value

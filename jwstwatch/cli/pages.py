@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +82,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         _require_known(store, folders, order)
         context = _context(settings, store, stop=stopper, report=report)
         written = [_publish(context, folder, order) for folder in folders]
+        if not arguments.profiles and order.proposals is None:
+            written += _publish_left(context, roots_of(settings, ()), order)
     _tell(written, as_json=arguments.json)
     return first_exit_code(each.problem.exit_code for each in written if each.problem)
 
@@ -142,6 +144,26 @@ def _publish(context: Context, folder: Path, order: Order) -> _Written:
     if files or not (folder / homing.STANDING).is_file():
         homing.write_standing(context, root)
     return _Written(root=folder, files=files)
+
+
+def _publish_left(context: Context, used: Collection[Path], order: Order) -> Iterator[_Written]:
+    """Bring sites up to date in folders that no profile has any more, once their files were pruned.
+
+    Nobody expects anything there: only what was written, or could not be, is told.
+    """
+    from jwstwatch.disk.markers import is_mounted
+    from jwstwatch.sync.publishing import publish_root
+
+    for root in context.store.roots.all():
+        if root.path in used or not is_mounted(root.path, root.uuid):
+            continue
+        try:
+            files = publish_root(context, root, order=order)
+        except StorageError as error:
+            yield _Written(root=root.path, problem=error)
+        else:
+            if files:
+                yield _Written(root=root.path, files=files)
 
 
 def _tell(written: Sequence[_Written], *, as_json: bool) -> None:

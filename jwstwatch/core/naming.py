@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from jwstwatch.core.instruments import INSTRUMENT_OF, INSTRUMENTS
@@ -158,6 +159,8 @@ _NUMBERS = frozenset(
 )
 
 
+# A page asks for the few hundred names of one observation again and again.
+@lru_cache(maxsize=2048)
 def parse(name: str) -> ProductName:
     """Read a product's file name; one outside the grammar is `Form.OPAQUE` with what can still be told."""
     return _read(name, _NAMES)

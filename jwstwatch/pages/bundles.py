@@ -11,7 +11,8 @@ from jwstwatch.core.model import FileState, Observation
 from jwstwatch.core.naming import Form, ProductName
 from jwstwatch.core.site import Keyword, PageFile
 
-_READABLE = (FileState.PRESENT, FileState.STALE, FileState.GONE)
+READABLE = (FileState.PRESENT, FileState.STALE, FileState.GONE)
+"""States of files that are on disk."""
 _TELLING = ("_rate.fits", "_cal.fits", "_uncal.fits")
 _STAGES = ("uncal", "dark", "ramp", "rate", "rateints", "cal", "calints", "crf", "i2d", "s2d", "s3d", "x1d")
 _LEADING = ("_uncal.fits", "_rate.fits", "_cal.fits", "_i2d.fits", "_s2d.fits", "_x1d.fits")
@@ -19,7 +20,7 @@ _LEADING = ("_uncal.fits", "_rate.fits", "_cal.fits", "_i2d.fits", "_s2d.fits", 
 
 def is_on_disk(file: PageFile) -> bool:
     """True where a reader can open the file now, be it of this revision or an older one."""
-    return file.state in _READABLE
+    return file.state in READABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,12 @@ def badge_of(file: PageFile) -> Cell:
 def is_number_column(cells: Iterable[Cell]) -> bool:
     """Tell whether there are values in these cells, and all are numbers."""
     values = [cell.value for cell in cells if cell.value is not None]
-    return bool(values) and all(isinstance(value, int | float) for value in values)
+    return bool(values) and all(_is_number(value) for value in values)
+
+
+def _is_number(value: Keyword) -> bool:
+    """T and F are words; what is not finite is a number in no browser."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) != float("inf")
 
 
 def _word(file: PageFile) -> str:

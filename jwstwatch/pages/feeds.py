@@ -39,7 +39,7 @@ def render_atom(view: HomeView) -> bytes:
     _add(feed, "link", rel="self", type="application/atom+xml", href=ATOM)
     _add(feed, "link", rel="alternate", type="text/html", href="index.html")
     for entry in view.arrivals.news:
-        _add_entry(feed, entry, _title_of(view, entry))
+        _add_entry(feed, view, entry)
     Tree.indent(feed)
     written: bytes = Tree.tostring(feed, encoding="utf-8", xml_declaration=True)
     return written + b"\n"
@@ -55,7 +55,7 @@ def render_json(view: HomeView) -> bytes:
         "items": [
             {
                 "id": entry.identity,
-                "url": link_of(entry),
+                "url": link_of(view, entry),
                 "title": headline(entry),
                 "content_html": _html(entry, _title_of(view, entry)),
                 "summary": _summary(entry, _title_of(view, entry)),
@@ -80,9 +80,12 @@ def headline(entry: NewsEntry) -> str:
     return f"{where}: {entry.files:,} new file{'' if entry.files == 1 else 's'}{more}"
 
 
-def link_of(entry: NewsEntry) -> str:
-    """Return the address of what an entry tells of: the page of its proposal, showing its observation."""
-    if entry.proposal is None:
+def link_of(view: HomeView, entry: NewsEntry) -> str:
+    """Return the address of what an entry tells of: the page of its proposal, showing its observation.
+
+    A proposal without a page, such as one of a profile that wants none, leads to the home page.
+    """
+    if entry.proposal is None or all(line.proposal != entry.proposal for line in view.index):
         return "index.html"
     page = f"{formats.page_folder(entry.proposal)}/index.html"
     return page if entry.obsnum is None else f"{page}#exposures.observation={part_name(entry.obsnum)}"
@@ -95,13 +98,14 @@ def describe_changes(entry: NewsEntry) -> str:
     )
 
 
-def _add_entry(feed: Tree.Element, entry: NewsEntry, title: str | None) -> None:
+def _add_entry(feed: Tree.Element, view: HomeView, entry: NewsEntry) -> None:
+    title = _title_of(view, entry)
     made = _add(feed, "entry")
     _add(made, "id", entry.identity)
     _add(made, "title", headline(entry))
     _add(made, "updated", _time(entry.updated))
     _add(made, "published", _time(entry.published))
-    _add(made, "link", rel="alternate", type="text/html", href=link_of(entry))
+    _add(made, "link", rel="alternate", type="text/html", href=link_of(view, entry))
     for tag in _tags(entry):
         _add(made, "category", term=tag)
     _add(made, "summary", _summary(entry, title))

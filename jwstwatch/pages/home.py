@@ -13,6 +13,7 @@ from jwstwatch.core.home import Fate, HomeView, HourlyArrivals, NewsEntry, fill_
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import ProposalSummary
 from jwstwatch.pages import feeds
+from jwstwatch.pages.bundles import READABLE
 from jwstwatch.pages.plots import FEWEST_DAYS, draw_plots
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def render_home(view: HomeView, renderer: Renderer) -> bytes:
         proposals=ordered,
         counts=_add_counts(ordered),
         observations=sum(summary.observations for summary in ordered),
+        files_present=sum(summary.counts.get(state, 0) for summary in ordered for state in READABLE),
         bytes_present=sum(summary.bytes_present for summary in ordered),
         missing=sum(summary.missing or 0 for summary in ordered),
         last_arrival=max((line.last_arrival for line in ordered if line.last_arrival), default=None),
@@ -59,7 +61,7 @@ def render_home(view: HomeView, renderer: Renderer) -> bytes:
         span=(shown[0].day, shown[-1].day) if shown else None,
         days=days,
         newest=next((day for day in days if day.files), None),
-        news=[_news_line(entry) for entry in view.arrivals.news[:NEWS_LISTED]],
+        news=[_news_line(view, entry) for entry in view.arrivals.news[:NEWS_LISTED]],
         profiles=view.profiles,
         data=_data(view),
         atom=feeds.ATOM,
@@ -71,9 +73,9 @@ def _add_counts(index: Sequence[ProposalSummary]) -> Mapping[FileState, int]:
     return {state: sum(summary.counts.get(state, 0) for summary in index) for state in FileState}
 
 
-def _news_line(entry: NewsEntry) -> NewsLine:
+def _news_line(view: HomeView, entry: NewsEntry) -> NewsLine:
     return NewsLine(
-        link=feeds.link_of(entry),
+        link=feeds.link_of(view, entry),
         headline=feeds.headline(entry),
         reprocessed=entry.fate is Fate.REPROCESSED,
         updated=entry.updated,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from itertools import count
+from math import isfinite
 
 from jwstwatch.core.site import Keyword, PageFile
 from jwstwatch.pages.bundles import Bundle, is_on_disk
@@ -85,7 +86,10 @@ def _row(row: Row, folders: _Folders) -> list[object]:
         _file(file, label, bundle, folders) for file, label in zip(bundle.files, bundle.labels, strict=True)
     ]
     cells = [_cell(cell, bundle.key, folders) for cell in row.cells]
-    return [bundle.key, files, cells, [row.detector, row.optics, row.state]]
+    written: list[object] = [bundle.key, files, cells, [row.detector, row.optics, row.state]]
+    if row.more:
+        written.append([_picture(picture, bundle.key, folders) for picture in row.more])
+    return written
 
 
 def _file(file: PageFile, label: str, bundle: Bundle, folders: _Folders) -> list[object]:
@@ -112,13 +116,16 @@ def _value(value: Keyword, text: str) -> object:
     number = _number(value)
     if number is None:
         return text
-    return number if text == repr(number) else [text, number]
+    # JavaScript writes powers of ten in its own way: 0.00001 for 1e-05.
+    return number if text == repr(number) and "e" not in text else [text, number]
 
 
 def _number(value: Keyword) -> int | float | None:
     """Return a number as JavaScript would write it; None for what is no number there."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= _EXACT:
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
+    if abs(value) >= _EXACT:
+        return value if isinstance(value, float) and isfinite(value) else None
     return int(value) if value == int(value) else value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from jwstwatch.core.site import PageFile, PageSettings
 from jwstwatch.pages.bundles import Arrangement, Bundle
-from jwstwatch.pages.cells import Cell, badge_of, picture_of, show_files, show_value
+from jwstwatch.pages.cells import Cell, Picture, badge_of, picture_of, show_files, show_value
 from jwstwatch.pages.columns import fill_rows
 from jwstwatch.pages.formats import format_bytes, format_keyword, format_time
 from jwstwatch.pages.marks import worst_style
@@ -26,6 +26,8 @@ class Row:
     """The filter, with the pupil or the grating."""
     state: str
     """The style of the file that most needs to be looked at."""
+    more: tuple[Picture, ...] = ()
+    """What was drawn of its files and stands in no cell, one of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,12 @@ def unite(parts: Iterable[Iterable[Section]]) -> tuple[Section, ...]:
 
 def choose_picture(bundle: Bundle) -> PageFile | None:
     """Return the file whose picture shows a bundle best, one with a thumbnail if there is any."""
+    return _choose(bundle.files)
+
+
+def _choose(files: Iterable[PageFile]) -> PageFile | None:
     return min(
-        (file for file in bundle.files if picture_of(file)),
+        (file for file in files if picture_of(file)),
         key=lambda file: (
             file.thumbnail is None,
             _SHOWN_FIRST.get(file.filetype, len(_SHOWN_FIRST)),
@@ -112,7 +118,7 @@ _SHOWN_FIRST = {
     filetype: place
     for place, filetype in enumerate(
         f"_{stage}.{ending}"
-        for stage in ("i2d", "s2d", "x1d", "s3d", "cal", "rate", "uncal", "thumb")
+        for stage in ("i2d", "s2d", "x1d", "c1d", "x1dints", "s3d", "cal", "rate", "uncal", "thumb")
         for ending in ("jpg", "png", "fits")
     )
 }
@@ -131,7 +137,18 @@ def _finish(rows: Iterable[_Row]) -> Iterator[Row]:
             detector=_detector(bundle),
             optics=_optics(bundle),
             state=worst_style(bundle.files),
+            more=_find_more(bundle, cells),
         )
+
+
+def _find_more(bundle: Bundle, cells: Iterable[Cell]) -> tuple[Picture, ...]:
+    shown = {cell.picture.kind for cell in cells if cell.picture is not None}
+    pictures = (picture_of(file) for file in bundle.files)
+    more: dict[str, Picture] = {}
+    for picture in pictures:
+        if picture is not None and picture.thumbnail is not None and picture.kind not in shown:
+            more.setdefault(picture.kind, picture)
+    return tuple(more.values())
 
 
 def _detector(bundle: Bundle) -> str:
@@ -155,10 +172,22 @@ def _optics(bundle: Bundle) -> str:
 
 
 def _show_picture(bundle: Bundle) -> Cell:
-    chosen = choose_picture(bundle)
+    return _show_best([file for file in bundle.files if not _is_spectrum(file)])
+
+
+def _show_spectrum(bundle: Bundle) -> Cell:
+    return _show_best([file for file in bundle.files if _is_spectrum(file)])
+
+
+def _show_best(files: Sequence[PageFile]) -> Cell:
+    chosen = _choose(files)
     if chosen is not None:
         return show_files([chosen])
-    return show_files([file for file in bundle.files if file.filetype in _SHOWN_FIRST])
+    return show_files([file for file in files if file.filetype in _SHOWN_FIRST])
+
+
+def _is_spectrum(file: PageFile) -> bool:
+    return file.filetype.partition(".")[0] in ("_x1d", "_x1dints", "_c1d")
 
 
 def _show_size(bundle: Bundle) -> Cell:
@@ -173,6 +202,7 @@ def _show_function(bundle: Bundle) -> Cell:
 
 _PRODUCT_CELLS: Mapping[str, Callable[[Bundle], Cell]] = {
     "Image": _show_picture,
+    "Spectrum": _show_spectrum,
     "Obs.": lambda row: show_value(row.obsnum),
     "Candidate": lambda row: show_value(row.name.candidate),
     "Target": lambda row: show_value(row.observation.target_name if row.observation else None),

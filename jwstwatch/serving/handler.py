@@ -71,7 +71,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         self.connection.settimeout(self.server.patience)
-        if self.headers.get("Transfer-Encoding") or self.headers.get("Content-Length", "0").strip() != "0":
+        lengths = self.headers.get_all("Content-Length", [])
+        if "Transfer-Encoding" in self.headers or any(length.strip() != "0" for length in lengths):
             self.close_connection = True  # its body would be taken for the next request
         hosts = self.headers.get_all("Host", [])
         if len(hosts) != 1:

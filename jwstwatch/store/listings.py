@@ -445,6 +445,8 @@ def _update_product(
         if getattr(row, name) is None and getattr(product, name) is not None:
             values[name] = getattr(product, name)
     if values:
+        if {"proposal", "obsnum"} & values.keys():
+            mark_pages_due_for_products(connection, [row.id])  # it leaves the part that showed it so far
         connection.execute(update(tables.product).where(tables.product.c.id == row.id).values(values))
         mark_pages_due_for_products(connection, [row.id])
     return RecordedProduct(
@@ -477,6 +479,7 @@ def _record_pairs(
     pairs: Mapping[int, Mapping[tuple[int, int], Row[Any]]],
 ) -> None:
     rows = []
+    places: set[tuple[int | None, int | None]] = set()
     for uri, product in products.items():
         entry = recorded[uri]
         known = pairs.get(entry.id, {})
@@ -492,4 +495,16 @@ def _record_pairs(
                     continue
             values |= {"missing_since": None, "missing_at": None}
             rows.append(values | {"product_id": entry.id, "revision": entry.revision})
+            if known and (before is not None or _speaks_best(listed, product.name, known.values())):
+                places.add((product.proposal, entry.obsnum))
     bulk.upsert(connection, tables.listing, rows)
+    mark_pages_due_for_observations(connection, places)
+
+
+def _speaks_best(listed: ListingRow, name: str, known: Iterable[Row[Any]]) -> bool:
+    """Tell whether a row that is new is the one of which pages tell; see `parts`."""
+
+    def rank(row: Any) -> tuple[bool, int, int]:
+        return not name.startswith(row.obs_id + "_"), row.parent_obsid, row.obsid
+
+    return rank(listed) < min(map(rank, known))

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, exists, func, select, tuple_, update
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.store import bulk, tables
+from jwstwatch.store.pagemarks import mark_pages_due_for_observations
 
 AGAIN_AFTER = timedelta(hours=24)
 """A product is gone where two whole lists that lie so far apart lack it."""
@@ -48,6 +49,23 @@ def mark_missing(
         for parent in lacking:
             if listed[parent]:
                 _note_lack(connection, parent, listed[parent], now)
+        _mark_pages_of_unlisted(connection, lacking, now)
+
+
+def _mark_pages_of_unlisted(connection: Connection, parents: Sequence[int], now: datetime) -> None:
+    """What no list has from now on asks nothing of its sisters any more: gaps may be others."""
+    if not parents:
+        return
+    listing, other, product = tables.listing, tables.listing.alias(), tables.product
+    still_listed = exists().where(other.c.product_id == product.c.id, other.c.missing_since.is_(None))
+    query = (
+        select(product.c.proposal, product.c.obsnum)
+        .join(listing, listing.c.product_id == product.c.id)
+        .where(listing.c.parent_obsid.in_(parents), listing.c.missing_since == now, ~still_listed)
+        .distinct()
+    )
+    places = {(row.proposal, row.obsnum) for row in connection.execute(query)}
+    mark_pages_due_for_observations(connection, places)
 
 
 def _tally(connection: Connection, parents: Sequence[int]) -> dict[int, tuple[int, int]]:

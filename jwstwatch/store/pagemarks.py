@@ -35,6 +35,11 @@ def mark_pages_due_for_products(connection: Connection, product_ids: Iterable[in
         _raise_marks(connection, tables.product.c.id.in_(chunk))
 
 
+def mark_pages_due_where(connection: Connection, condition: ColumnElement[bool]) -> None:
+    """Raise the marks of the pages that show the files for which this holds, however many they are."""
+    _raise_marks(connection, condition)
+
+
 def mark_pages_due_for_observations(
     connection: Connection, observations: Collection[tuple[int | None, int | None]]
 ) -> None:

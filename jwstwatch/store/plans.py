@@ -110,10 +110,10 @@ class Plans:
             arrivals.record_growth(connection, growth, now=now)
             happened = [_event(ids[row.path], row, run_id) for row in (*new, *changed)]
             events.record(connection, [event for event in happened if event is not None], now=now)
-            _want(connection, profile, [(ids[row.path], row.product_id) for row in rows])
+            joined = _want(connection, profile, [(ids[row.path], row.product_id) for row in rows])
             _unwant(connection, profile, [row.product_id for row in rows], outside=root_id)
             _unwant(connection, profile, skipped)
-            mark_pages_due_for_files(connection, [ids[row.path] for row in (*new, *changed)])
+            mark_pages_due_for_files(connection, joined.union(ids[row.path] for row in (*new, *changed)))
 
     def unwanted_copies(self, root_id: int, product_ids: Collection[int]) -> dict[int, KnownFile]:
         """Return a copy in the root that no profile wants, by product; of several the newest revision's."""
@@ -345,11 +345,16 @@ def _unwant(
             mark_pages_due_for_files(connection, some)
 
 
-def _want(connection: Connection, profile: str, wanted: Iterable[tuple[int, int]]) -> None:
-    rows = [
-        {"profile": profile, "file_id": file_id, "product_id": product_id} for file_id, product_id in wanted
-    ]
-    bulk.upsert(connection, tables.want, rows, update=())
-    file = tables.file
-    for ids in bulk.chunks(row["file_id"] for row in rows):
+def _want(connection: Connection, profile: str, wanted: Iterable[tuple[int, int]]) -> set[int]:
+    """Return the files that the profile did not want so far: their pages are made as it wishes, too."""
+    of_file = dict(wanted)
+    file, want = tables.file, tables.want
+    joined = set(of_file)
+    for ids in bulk.chunks(of_file):
+        known = select(want.c.file_id).where(want.c.profile == profile, want.c.file_id.in_(ids))
+        joined.difference_update(connection.execute(known).scalars())
+    rows = [{"profile": profile, "file_id": key, "product_id": of_file[key]} for key in sorted(joined)]
+    bulk.upsert(connection, want, rows, update=())
+    for ids in bulk.chunks(of_file):
         connection.execute(update(file).where(file.c.id.in_(ids), file.c.unselected).values(unselected=False))
+    return joined

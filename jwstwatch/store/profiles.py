@@ -11,6 +11,7 @@ from sqlalchemy import Connection, case, func, select, update
 from jwstwatch.errors import BusyError, UsageError
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_where
 from jwstwatch.store.runs import RunRecord, as_it_is, bury_dead
 
 ONE_OFF = "one-off:"
@@ -83,6 +84,8 @@ class Profiles:
                 column = table.c.name if table is tables.profile else table.c.profile
                 connection.execute(update(table).where(column == old).values({column.name: new}))
             _rename_notices(connection, old, new)
+            mine = select(tables.want.c.file_id).where(tables.want.c.profile == new)
+            mark_pages_due_where(connection, tables.file.c.id.in_(mine))
             files = _files(connection).get(new, {})
             return ProfileRecord(name=new, last=_last_runs(connection).get(new), **files)
 

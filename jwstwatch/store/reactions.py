@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, exists, func, select, update
+from sqlalchemy import Connection, and_, exists, func, select, update
 
 from jwstwatch.core import space
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_where
 from jwstwatch.store.reservations import waits_for_room
 from jwstwatch.store.transfers import is_kept, is_outdated
 
@@ -57,11 +58,9 @@ class Reactions:
             .where(is_outdated(), product.c.filetype.in_(filetypes))
         )
         with self._database.write() as connection:
-            connection.execute(
-                update(want)
-                .where(want.c.profile == profile, want.c.keeps.is_not(keeps), want.c.file_id.in_(meant))
-                .values(keeps=keeps)
-            )
+            mine = (want.c.profile == profile, want.c.keeps.is_not(keeps), want.c.file_id.in_(meant))
+            mark_pages_due_where(connection, file.c.id.in_(select(want.c.file_id).where(*mine)))
+            connection.execute(update(want).where(*mine).values(keeps=keeps))
             if keeps:
                 _wait_no_longer(connection, meant)
 
@@ -104,6 +103,7 @@ def _wait_no_longer(connection: Connection, file_ids: Any) -> None:
     replaced_for_some = exists().where(want.c.file_id == file.c.id, ~is_kept())
     kept = (file.c.id.in_(file_ids), waits_for_room(), ~replaced_for_some)
     for reason in list(connection.execute(select(file.c.reason).where(*kept).distinct()).scalars()):
+        mark_pages_due_where(connection, and_(*kept, file.c.reason == reason))
         connection.execute(
             update(file).where(*kept, file.c.reason == reason).values(reason=space.no_longer_waiting(reason))
         )

@@ -27,6 +27,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
+from jwstwatch.store.pagemarks import mark_pages_due_where
 from jwstwatch.store.transfers import due_files, from_place, is_kept, is_outdated
 
 _WAITING_STATES = (FileState.WANTED.value, FileState.STALE.value)
@@ -253,16 +254,15 @@ class Reservations:
                 over = [due.condition, file.c.reason == reason]
                 if why is not None and reason.endswith(why):
                     over.append(~waits)
+                mark_pages_due_where(connection, and_(*over))
                 connection.execute(update(file).where(*over).values(reason=space.no_longer_waiting(reason)))
             if why is None:
                 return
             before = case((file.c.reason.is_(None), ""), else_=file.c.reason + space.BETWEEN)
             silent = or_(file.c.reason.is_(None), ~waits_for_room())
-            connection.execute(
-                update(file)
-                .where(waits, file.c.state.in_(_WAITING_STATES), silent)
-                .values(reason=before + literal(why))
-            )
+            begins = and_(waits, file.c.state.in_(_WAITING_STATES), silent)
+            mark_pages_due_where(connection, begins)
+            connection.execute(update(file).where(begins).values(reason=before + literal(why)))
 
     def waiting_by_root(self, profiles: Collection[str]) -> dict[Path, tuple[int, int]]:
         """Return the number and bytes of what waits for space in each output folder, shared files once."""

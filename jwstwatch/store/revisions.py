@@ -17,6 +17,7 @@ from jwstwatch.core.evidence import (
     merge_facts,
     unexplained,
 )
+from jwstwatch.core.keywords import PREFIX
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.store import absences, bulk, events, tables
@@ -52,6 +53,7 @@ def _record(connection: Connection, heard: Heard, run_id: int | None, now: datet
     rows = connection.execute(select(product).where(product.c.id.in_(list(heard)))).all()
     former = _former_facts(connection, [row.id for row in rows if row.revision > 1])
     changes: list[dict[str, Any]] = []
+    told: list[int] = []
     ended: list[tuple[Row[Any], Sequence[Contradiction]]] = []
     for row in rows:
         known, now_stated = row.facts or {}, heard[row.id]
@@ -61,11 +63,14 @@ def _record(connection: Connection, heard: Heard, run_id: int | None, now: datet
         merged = merge_facts({} if found else known, now_stated)
         if merged != known:
             changes.append({"the_product": row.id, "the_facts": merged})
+            if row.revision > 1 and _keywords_of(merged) != _keywords_of(known):
+                told.append(row.id)
         if found:
             ended.append((row, found))
     if changes:
         statement = update(product).where(product.c.id == bindparam("the_product"))
         connection.execute(statement.values(facts=bindparam("the_facts")), changes)
+    mark_pages_due_for_products(connection, told)  # pages tell how contents differ
     revised = [row.id for row, _ in ended]
     if revised:
         for ids in bulk.chunks(revised):
@@ -79,6 +84,10 @@ def _record(connection: Connection, heard: Heard, run_id: int | None, now: datet
         make_stale(connection, revised, now)
         absences.forget(connection, revised, now)
     return revised
+
+
+def _keywords_of(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name.startswith(PREFIX)}
 
 
 def _former_facts(connection: Connection, product_ids: Sequence[int]) -> dict[int, list[Any]]:

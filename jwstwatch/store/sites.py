@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, case, delete, func, select, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import WaitingPlan
@@ -56,6 +57,15 @@ class ProposalFacts:
     instruments: tuple[str, ...]
     """The one that most observations used first."""
     observations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lying:
+    """The files of a proposal that are in one state: how many, bytes of copies, the last change."""
+
+    files: int
+    bytes: int
+    newest: datetime
 
 
 class Sites:
@@ -200,6 +210,34 @@ class Sites:
     def keep_document(self, root_id: int, proposal: int, document: Document) -> None:
         """Keep what was found out for a page that is not written."""
         self._set_page(root_id, proposal, {"line": dict(document)})
+
+    def marks(self, root_id: int) -> int:
+        """Return how often something changed that the pages of a root show, or would if they were wanted."""
+        page = tables.page
+        query = select(func.sum(page.c.changes)).where(page.c.root_id == root_id)
+        with self._database.read() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def lying(self, root_id: int, proposal: int) -> dict[FileState, Lying]:
+        """Return how many files of a proposal are in each state in the root."""
+        file, product = tables.file, tables.product
+        copied = case((file.c.state.in_(tables.HAS_COPY), func.coalesce(file.c.size, 0)), else_=0)
+        query = (
+            select(
+                file.c.state,
+                func.count().label("files"),
+                func.sum(copied).label("bytes"),
+                func.max(file.c.changed_at).label("newest"),
+            )
+            .join(product, product.c.id == file.c.product_id)
+            .where(in_root(root_id), product.c.proposal == proposal, ~file.c.superseded)
+            .group_by(file.c.state)
+        )
+        with self._database.read() as connection:
+            return {
+                FileState(row.state): Lying(files=row.files, bytes=int(row.bytes or 0), newest=row.newest)
+                for row in connection.execute(query)
+            }
 
     def home_digest(self, root_id: int) -> str:
         """Return the digest that the home page of a root was written with; empty where it was not."""

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from jwstwatch.core.gap_words import GapLine
 from jwstwatch.core.gap_words import summarise as summarise_gaps
 from jwstwatch.core.gaps import find_product_gaps
+from jwstwatch.core.layout import proposal_folder
 from jwstwatch.core.lines import summary_to_json
 from jwstwatch.core.model import FileState
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.site import PartLine, PartPicture, PartView, ProposalSummary, ProposalView, WaitingPlan
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.sites import DuePage
-from jwstwatch.sync import parting, piecing, tidying
+from jwstwatch.sync import parting, piecing, roots, tidying
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.parting import Part
 from jwstwatch.sync.styling import Style, page_digest, style_of
@@ -37,6 +38,8 @@ class Work:
     page: DuePage
     known: Mapping[str, Parameters]
     waiting: tuple[WaitingPlan, ...] = ()
+    summary: object = None
+    """What was kept of its line on the home page."""
     everything: bool = False
     pictures: bool = False
 
@@ -57,10 +60,11 @@ def write_page(context: Context, work: Work) -> Done:
     document: dict[str, Any] = {"profiles": names, "changes": work.page.changes}
     style = style_of(names, work.known)
     if style is None:
+        document["summary"] = work.summary or summarise_kept(context, root, proposal)
         context.store.sites.keep_document(root.id, proposal, document)
         return Done(written=0, document=document)
     if work.pictures:
-        style = replace(style, pictures=replace(style.pictures, overwrite=True))
+        style = replace(style, pictures=replace(style.pictures, again=True))
     context.report.step(f"writing pages of {proposal:05d}")
     written = parting.write(context, root, proposal, parts, style=style, everything=work.everything)
     looked_at = {part.obsnum: part.pictures for part in parts if part.pictures is not None}
@@ -91,6 +95,7 @@ def write_page(context: Context, work: Work) -> Done:
 def _publish(root: RootRecord, view: ProposalView) -> int:
     from jwstwatch.pages.publishing import publish_proposal
 
+    roots.require_there(root)
     return publish_proposal(root.path, view)
 
 
@@ -131,6 +136,21 @@ def summarise(
         thumbnail=_choose_picture(lines, facts.instruments),
         missing=sum(line.missing for line in lines) + sum(gap.count for gap in gaps),
     )
+
+
+def summarise_kept(context: Context, root: RootRecord, proposal: int) -> Document | None:
+    """Return the line of a page that nobody keeps up any more, as long as it stands on disk."""
+    if not (root.path / proposal_folder(proposal) / "index.html").is_file():
+        return None
+    lying = context.store.sites.lying(root.id, proposal)
+    summary = replace(
+        summarise(context, proposal, ()),
+        counts={state: of_state.files for state, of_state in lying.items()},
+        bytes_present=sum(of_state.bytes for of_state in lying.values()),
+        last_arrival=max((each.newest for each in lying.values() if each.bytes), default=None),
+        missing=None,
+    )
+    return summary_to_json(summary)
 
 
 def _choose_picture(lines: Iterable[PartLine], instruments: Sequence[str]) -> str | None:

@@ -13,7 +13,7 @@ from jwstwatch.core.site import PartLine, PartView
 from jwstwatch.errors import CancelledError
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.sites import DuePart, PartRecord
-from jwstwatch.sync import picturing, piecing, tidying
+from jwstwatch.sync import picturing, piecing, roots, tidying
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.heading import read_headers
 from jwstwatch.sync.styling import Style
@@ -182,6 +182,7 @@ def _write_one(context: Context, root: RootRecord, proposal: int, part: Part, st
 
     obsnum = part.obsnum
     _stop_if_asked(context)
+    roots.require_there(root)
     keywords = frozenset((*STANDARD_KEYWORDS, *style.settings.keywords))
     unread = context.store.headers.unread(root.id, proposal, obsnum, names=keywords)
     if unread:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class PictureStyle:
     width: int | None
     height: int | None
     overwrite: bool
+    again: bool = field(default=False, repr=False)
+    """Somebody asked for them anew this once: no page is written in another style for that."""
 
     @property
     def size(self) -> str:
@@ -123,7 +125,7 @@ class _Easel:
     def is_fresh(self, same: Sequence[Copy]) -> bool:
         """Tell whether nothing is to be made; a picture that a power failure left empty is made again."""
         return (
-            not self.style.overwrite
+            not (self.style.overwrite or self.style.again)
             and all(job.made == str(self.mark(job)) for job in same)
             and _is_there(self.root / self.thumbnail(same[0]))
             and (_is_picture(same[0].name) or _is_there(self.quicklook(same[0])))

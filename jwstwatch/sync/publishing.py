@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from jwstwatch import __version__
 from jwstwatch.config.settings import Profile
 from jwstwatch.core.layout import proposal_folder
-from jwstwatch.core.lines import line_from_json, summary_from_json
+from jwstwatch.core.lines import summary_from_json
 from jwstwatch.core.parameters import Parameters
 from jwstwatch.core.site import ProposalSummary, WaitingPlan, add_up
 from jwstwatch.disk.markers import marker_path
-from jwstwatch.errors import CancelledError
-from jwstwatch.files import locked
+from jwstwatch.errors import CancelledError, StorageError
+from jwstwatch.files import locked, translate_storage_errors
 from jwstwatch.store.roots import RootRecord
 from jwstwatch.store.sites import DuePage
 from jwstwatch.sync import homing, paging, parting, roots
@@ -59,12 +61,29 @@ def publish_root(
         return 0
     while True:
         roots.require_there(root)
-        with locked(marker_path(root.path), wait=False) as mine:
+        with _heeding_the_disk(root), locked(marker_path(root.path), wait=False) as mine:
             if mine:
                 return _Site(context, root, known, order).write()
         # Another process writes pages of this root.
         if context.stop.wait(LOCK_GLANCE):
             raise CancelledError("stopped while another process wrote pages", hint=parting.GOES_ON)
+
+
+@contextlib.contextmanager
+def _heeding_the_disk(root: RootRecord) -> Iterator[None]:
+    """Turn whatever the disk says while pages are written into an error of the run, not of the program."""
+    try:
+        yield
+    except OSError as error:
+        roots.require_there(root)
+        name = error.filename2 or error.filename
+        place = Path(name) if isinstance(name, str) else root.path
+        try:
+            with translate_storage_errors(place):
+                raise
+        except OSError:
+            hint = "Once that is mended, the next run writes the pages."
+            raise StorageError(f"{place}: {error.strerror or error}", hint=hint) from error
 
 
 class _Site:
@@ -103,6 +122,7 @@ class _Site:
             page=page,
             known=self._known,
             waiting=self._waiting.get(page.proposal, ()),
+            summary=self._documents.get(page.proposal, {}).get("summary"),
             everything=self._order.everything,
             pictures=self._order.pictures,
         )
@@ -114,12 +134,13 @@ class _Site:
         index = tuple(self._index())
         if not index and not (self._root.path / "index.html").is_file():
             return 0
-        digest = self._home_digest()
+        digest = self._home_digest(index)
         sites = self._context.store.sites
         if not changed and digest == sites.home_digest(self._root.id) and self._has_home():
             return 0
         from jwstwatch.pages.publishing import publish_home
 
+        roots.require_there(self._root)
         waiting: tuple[WaitingPlan, ...] = add_up(plan for plans in self._waiting.values() for plan in plans)
         written = publish_home(homing.home_view(self._context, self._root, index, waiting))
         sites.keep_home_digest(self._root.id, digest)
@@ -130,20 +151,18 @@ class _Site:
         lines = []
         for proposal in self._pages:
             summary = summary_from_json(self._documents.get(proposal, {}).get("summary"))
-            if summary is None and self._has_page(proposal):
-                summary = self._summarise_kept(proposal)
+            if summary is None:
+                kept = paging.summarise_kept(self._context, self._root, proposal)
+                summary = summary_from_json(kept)
             if summary is not None and self._has_page(proposal):
                 lines.append(summary)
         return lines
 
-    def _summarise_kept(self, proposal: int) -> ProposalSummary:
-        """Return a line for a page that an older version wrote and no profile keeps up any more."""
-        records = self._context.store.sites.parts(self._root.id, proposal).values()
-        lines = [line_from_json((record.document or {}).get("line")) for record in records]
-        return paging.summarise(self._context, proposal, [line for line in lines if line is not None])
-
-    def _home_digest(self) -> str:
-        facts = [__version__, str(self._root.path), repr(sorted(self._waiting.items()))]
+    def _home_digest(self, index: Sequence[ProposalSummary]) -> str:
+        waiting = sorted(self._waiting.items())
+        # What has no page is told of, too.
+        marks = self._context.store.sites.marks(self._root.id)
+        facts = [__version__, str(self._root.path), repr(waiting), repr(index), str(marks)]
         profiles = {name: profile.parameters for name, profile in self._context.profiles.items()}
         return homing.digest(facts, profiles)
 

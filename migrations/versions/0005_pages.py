@@ -19,7 +19,9 @@ depends_on = None
 
 _JSON = sa.JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 _TIME = sa.DateTime(timezone=True)
-_NUMBER = re.compile(r"jw[0-9]{5}(?:(?P<exposure>[0-9]{3})[0-9]{3}|-o(?P<candidate>[0-9]{3}))_")
+_NUMBER = re.compile(
+    r"jw[0-9]{5}(?:(?P<exposure>[0-9]{3})[0-9]{3}(?![0-9])|-o(?P<candidate>[0-9]{3})(?![0-9a-z]))"
+)
 _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 _LOT = 1000

@@ -74,6 +74,31 @@ def test_folders_without_pages_are_told_in_words(world: World) -> None:
         world.configure(PROFILES)
 
 
+def test_a_folder_that_no_profile_has_any_more_loses_the_pages_of_what_was_pruned(world: World) -> None:
+    kept = world.root.with_name("kept")
+    state = world.state.read_bytes()
+    shutil.copytree(world.root, kept)
+    # Pruning waits for the listing of profiles that are enabled.
+    other = {"propID": 1, "outrootdir": str(world.folder / "new"), "makewebpages": True, "enabled": False}
+    try:
+        world.configure({"other": other})
+        here(world, "pages")
+        assert page_of(world).is_file()
+        assert here(world, "prune", "--unselected", "--yes").code == 0
+        assert f"{world.root}: " in here(world, "pages").out
+        assert not page_of(world).exists()
+        assert list(page_of(world).parent.rglob("*.html")) == []
+        assert "09001" not in (world.root / "index.html").read_text()
+        assert f"{world.root}: " not in here(world, "pages").out
+    finally:
+        shutil.rmtree(world.root)
+        kept.rename(world.root)
+        world.state.write_bytes(state)
+        for leftover in world.state.parent.glob(f"{world.state.name}-*"):
+            leftover.unlink()
+        world.configure(PROFILES)
+
+
 def test_a_folder_that_is_away_is_one_sentence(world: World) -> None:
     away = world.root.rename(world.folder / "unmounted")
     try:

@@ -17,7 +17,7 @@ from tests.pages import examples
 from tests.pages.browsing import DESKTOP, PHONE, Opened, start_browser
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Route
 
 pytestmark = pytest.mark.browser
 
@@ -50,6 +50,7 @@ def make_files() -> list:
     files += [
         examples.make_file(f"jw01345001001_gs-id_{number}_image_cal.fits", number=number) for number in (1, 2)
     ]
+    files.append(examples.give_quicklook(examples.make_file(f"{KEYS[1]}_x1d.fits")))
     return [*files, examples.make_file("jw01345_20260721t201156_pool.csv", size=63_672)]
 
 
@@ -221,6 +222,17 @@ def test_thumbnails_open_the_viewer_over_the_rows_shown_and_still_are_links(open
     assert (items[index]["group"], items[index]["kind"], opener) == (KEYS[18], "cal", "thumbnail")
 
 
+def test_pictures_without_a_column_are_in_the_details_and_in_the_viewer(opened):
+    opened.page.get_by_role("button", name=f"Details of {KEYS[1]}").click()
+    spectrum = opened.page.locator(".detail figure", has_text="x1d").locator("a.thumbnail")
+    assert spectrum.get_attribute("href").endswith(f"{KEYS[1]}_x1d.QL.jpg")
+    spectrum.click()
+    shown = opened.page.locator(".viewer-layer:not(.viewer-other) img")
+    expect(shown).to_have_attribute("src", re.compile(r"_x1d\.QL\.jpg$"))
+    opened.page.keyboard.press("ArrowUp")
+    expect(shown).to_have_attribute("src", re.compile(rf"{KEYS[1]}_cal\.jpg$"))
+
+
 def test_what_is_shown_can_be_had_as_csv(opened):
     opened.page.locator("#exposures-section .tools").get_by_role("searchbox").fill("quoted")
     opened.wait("1 of 30 shown")
@@ -231,6 +243,84 @@ def test_what_is_shown_can_be_had_as_csv(opened):
         heads, values = csv.reader(stream)
     row = dict(zip(heads, values, strict=True))
     assert (row["Exposure"], row["FILTER"], row["NGROUPS"]) == (KEYS[7], TITLE, "100")
+
+
+def test_a_spreadsheet_takes_nothing_in_the_csv_of_what_is_shown_for_a_formula(browser, tmp_path):
+    values = {"ONE": "=cmd|' /C calc'!A0", "TWO": "@SUM(1)", "THREE": "-12:34:56.7", "FOUR": -1.5, "FIVE": "+A1"}
+    files = [examples.with_keywords(examples.make_file(f"{KEYS[0]}_rate.fits"), values)]
+    columns = replace(SETTINGS, columns=tuple(values))
+    page = examples.publish(tmp_path, examples.make_proposal(files, settings=columns)).page
+    with Opened(browser, page, viewport=DESKTOP) as opened:
+        opened.wait("1 row")
+        with opened.page.expect_download() as download:
+            opened.page.get_by_role("button", name="CSV of what is shown").first.click()
+        with download.value.path().open(newline="") as stream:
+            _, row = csv.reader(stream)
+    assert row[1:] == ["'=cmd|' /C calc'!A0", "'@SUM(1)", "-12:34:56.7", "-1.5", "'+A1"]
+
+
+def test_a_link_of_a_feed_brings_its_observation_to_the_eyes_whatever_there_is_of_it(browser, tmp_path):
+    files = [examples.make_file(f"{key}_rate.fits") for key in KEYS]
+    files.append(examples.make_file("jw01345-o007_t021_nircam_clear-f115w_i2d.fits", obsnum=7))
+    files.append(examples.make_file("jw01345008001_01_msa.fits", obsnum=8))
+    examples.fill_disk(tmp_path, files)
+    page = examples.publish(tmp_path, examples.make_proposal(files, settings=SETTINGS)).page
+    with Opened(browser, f"{page.as_uri()}#exposures.observation=obs002", viewport=DESKTOP) as opened:
+        opened.wait("10 of 30 shown")
+        expect(opened.page.locator("#exposures-live")).to_be_in_viewport()
+        for number, section in ((7, "products"), (8, "others")):
+            opened.page.goto("about:blank")
+            opened.page.goto(f"{page.as_uri()}#exposures.observation=obs{number:03d}")
+            opened.wait("1 of 1 shown", section)
+            expect(opened.page.locator(f"#{section}-live tr[data-position]")).to_be_in_viewport()
+            opened.wait("30 rows")
+        opened.page.evaluate("location.hash = 'exposures.observation=obs007'")
+        expect(opened.page.locator("#products-live tr[data-position]")).to_be_in_viewport()
+        opened.page.evaluate("location.hash = 'exposures.observation=obs001'")
+        opened.wait("20 of 30 shown")
+        expect(opened.page.locator("#exposures-live")).to_be_in_viewport()
+        assert opened.complaints == []
+
+
+def test_on_paper_every_column_is_there_and_pictures_keep_their_shape(browser, tmp_path):
+    files = [file for key in KEYS[:3] for file in examples.make_exposure(key, 1)]
+    examples.fill_disk(tmp_path, files)
+    page = examples.publish(tmp_path, examples.make_proposal(files)).page
+    with Opened(browser, page, viewport={"width": 1040, "height": 720}) as opened:
+        opened.wait("3 rows")
+        opened.page.emulate_media(media="print")
+        opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        measure = "images => images.map((image) => [image.clientWidth, image.clientHeight])"
+        sides = opened.page.eval_on_selector_all("#exposures-live img", measure)
+        assert len(sides) == 9
+        assert all(width == height > 50 for width, height in sides)
+        # What is cut off is not in the width of the page, by which a browser makes it fit.
+        table = opened.page.evaluate("document.getElementById('exposures-live').getBoundingClientRect().right")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") >= int(table) > 1040
+
+
+def test_every_filter_is_offered_though_a_link_chose_one_that_no_row_has(browser, tmp_path):
+    # Two scripts of rows: the second brings as many filters as the link had made options.
+    files = [
+        examples.with_keywords(
+            examples.make_file(f"jw01345001001_03101_{number:05d}_nrca1_rate.fits"),
+            {"FILTER": "F115W" if number <= 500 else "F444W"},
+        )
+        for number in range(1, 502)
+    ]
+    page = examples.publish(tmp_path, examples.make_proposal(files, settings=SETTINGS)).page
+    late = page.parent / "jwstwatch-pages" / "obs001.exposures.2.js"
+    with Opened(browser, "about:blank", viewport=DESKTOP) as opened:
+        holding: list[Route] = []
+        opened.page.route(f"**/{late.name}*", lambda route: holding.append(route))
+        opened.page.goto(f"{page.as_uri()}#exposures.filter=F777X", wait_until="commit")
+        select = opened.page.locator("#exposures-section select[data-facet='filter']")
+        expect(select.locator("option")).to_have_text(["all", "F115W", "F777X"])
+        holding[0].continue_()
+        opened.wait("0 of 501 shown")
+        expect(select.locator("option")).to_have_text(["all", "F115W", "F444W", "F777X"])
+        select.select_option("F444W")
+        opened.wait("1 of 501 shown")
 
 
 def test_the_keyboard_goes_through_the_rows(opened):

@@ -8,6 +8,8 @@ from jwstwatch.core.model import FileState
 from jwstwatch.core.site import PageSettings
 from jwstwatch.pages.bundles import arrange
 from jwstwatch.pages.columns import fill_rows, normalise_picture_type, sort_rows
+from jwstwatch.pages.plain import make_tables
+from jwstwatch.pages.sections import make_sections
 from tests.pages import examples
 from tests.pages.examples import give_quicklook, make_exposure, make_file
 
@@ -164,3 +166,17 @@ def test_values_of_any_kind_sort_the_same_way_from_any_order(keywords, random):
     expected = [row.key for row in sort_rows(rows, ["X"])]
     random.shuffle(rows)
     assert [row.key for row in sort_rows(rows, ["X"])] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "numbers"),
+    [([1, 2.5], True), ([1, None], True), ([True, False], False), ([1, float("inf")], False), ([None], False)],
+)
+def test_a_browser_sorts_a_column_by_numbers_only_where_it_can_read_them_all(values, numbers):
+    keys = [f"jw01345001001_03101_{number:05d}_nrca1" for number in range(len(values))]
+    files = [
+        examples.with_keywords(make_file(f"{key}_rate.fits"), {"KEY": value})
+        for key, value in zip(keys, values, strict=True)
+    ]
+    (table,) = make_tables(make_sections(arrange(files, ()), page_settings("KEY")))
+    assert (table.headings[0].style == "number") is numbers

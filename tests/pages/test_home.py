@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jwstwatch.core.home import Arrivals
+from jwstwatch.core.model import FileState
 from jwstwatch.pages.publishing import publish_home
 from tests.pages import homes
 
@@ -59,6 +60,15 @@ def test_the_hours_that_a_script_counts_are_in_the_page(root: Path) -> None:
     assert known["hours"][0] == [newest, [[1345, 12, 1_200_000_000, 0]]]
     assert known["hours"][1] == [newest - 3, [[1345, 8, 800_000_000, 2], [1189, 4, 400_000_000, 0]]]
     assert known["standing"] == "jwstwatch-assets/standing.js"
+
+
+def test_what_is_withheld_or_waits_is_not_said_to_be_on_disk(root: Path) -> None:
+    counts = {state: 10**place for place, state in enumerate(FileState)}
+    there = sum(counts[state] for state in (FileState.PRESENT, FileState.STALE, FileState.GONE))
+    line = replace(homes.summaries()[0], counts=counts)
+    tile = re.search(r"<h2>On disk</h2>.*?</div>", published(root, index=(line,)))
+    assert tile is not None
+    assert f"{there:,} files of 1 proposal<" in tile[0]
 
 
 def test_the_same_view_writes_nothing_again(root: Path) -> None:

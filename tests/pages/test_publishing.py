@@ -332,9 +332,10 @@ def test_level_3_products_guide_stars_and_the_rest_have_their_own_tables(seen):
     products = read_table(page, "products")
     assert len(products) == 4
     assert products[0]["Image"].find("img").attributes["src"].endswith("_i2d.TN.jpg")
-    assert [row["Image"].find("a").attributes["href"].rpartition(".")[2] for row in products] == [
-        "jpg"
-    ] * 3 + ["png"]
+    *images, spectrum = products
+    assert all(row["Image"].find("a").attributes["href"].endswith(".jpg") for row in images)
+    assert spectrum["Spectrum"].find("a").attributes["href"].endswith("_x1d.png")
+    assert [row["Image" if row is spectrum else "Spectrum"].text for row in products] == [""] * 4
     assert [row["Function"].text for row in read_table(page, "guide-stars")] == ["acq1", "fg", "id image"]
     assert [row["Type"].text for row in read_table(page, "others")] == ["_asn.json", "_msa.fits", "_pool.csv"]
 

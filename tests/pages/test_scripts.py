@@ -28,7 +28,7 @@ def row_of(files, *columns, section=0, **facts):
     (script,) = write_rows("obs001", sections_of(files, *columns, **facts)[section])
     function, document = read_script(script)
     assert (function, document["part"], document["chunk"]) == ("rows", "obs001", 1)
-    return document["rows"][0], document["folders"]
+    return document["rows"][0][:4], document["folders"]
 
 
 def detail_of(files, **facts):
@@ -73,6 +73,41 @@ def test_cells_are_numbers_texts_and_what_they_sort_by():
         *(1, ["214.915417", 214.9154166666667], 944.836, "F115W", ["117 MB", 117452160], None, "T", None),
         *("inf", str(10**20)),
     ]
+
+
+def test_numbers_of_any_size_sort_as_numbers_and_look_as_in_python():
+    values = {"GREAT": 2.5e16, "GREATER": 1e300, "SMALL": 1e-05, "LEAST": -1.5e-07, "NOUGHT": -0.0}
+    files = [examples.with_keywords(file, values) for file in make_exposure(KEY, 0)]
+    (_, _, cells, _), _ = row_of(files, *values)
+    assert cells == [
+        *(["2.5e+16", 2.5e16], ["1e+300", 1e300], ["1e-05", 1e-05], ["-1.5e-07", -1.5e-07], ["-0", 0]),
+    ]
+
+
+def test_a_picture_for_which_there_is_no_column_comes_after_the_cells():
+    spectrum, image = (
+        give_quicklook(make_file(f"{KEY}_x1d.fits")),
+        give_quicklook(make_file(f"{KEY}_rate.fits")),
+    )
+    (script,) = write_rows("obs001", sections_of([spectrum, image], "rate", thumbnails=("rate",))[0])
+    _, document = read_script(script)
+    (row,) = document["rows"]
+    assert [cell["p"]["k"] for cell in row[2]] == ["rate"]
+    (more,) = row[4]
+    assert (more["k"], more["f"][1], more["h"][1]) == ("x1d", "~_x1d.QL.jpg", "~_x1d.fits")
+
+
+def test_a_product_shows_its_image_and_its_spectrum():
+    names = (
+        "jw01345-o001_s00001_nirspec_f290lp-g395m_x1d.fits",
+        "jw01345-o001_s00001_nirspec_f290lp-g395m_s2d.fits",
+    )
+    (section,) = sections_of([give_quicklook(make_file(name)) for name in names])
+    (row,) = section.rows
+    shown = dict(zip(section.columns, row.cells, strict=True))
+    assert shown["Image"].picture.kind == "s2d"
+    assert shown["Spectrum"].picture.kind == "x1d"
+    assert row.more == ()
 
 
 def test_a_picture_cell_has_thumbnail_picture_predecessor_and_data_file():
@@ -161,7 +196,7 @@ def test_a_level_3_product_shows_its_best_picture():
     (key, _, cells, facets), folders = row_of([segmentation, image], observations=[make_observation(root, 1)])
     assert key == root
     assert cells[0]["p"]["f"] == [folders.index("01345/jwstwatch-pages/previews"), "~_i2d.QL.jpg"]
-    assert cells[1:4] == [1, "o001", "CEERS-EGS"]
+    assert cells[1:5] == [None, 1, "o001", "CEERS-EGS"]
     assert facets == ["", "F115W", "present"]
 
 

@@ -49,10 +49,13 @@ def test_one_connection_carries_many_requests(tmp_path: Path) -> None:
     assert text.count(b"HTTP/1.1 200") == 4
 
 
-def test_a_body_is_not_taken_for_another_request(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "length", ["Content-Length: 44", "Content-Length: 0\r\nContent-Length: 44", "Transfer-Encoding:"]
+)
+def test_a_body_is_not_taken_for_another_request(tmp_path: Path, length: str) -> None:
     hidden = b"GET /feed.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(make_root(tmp_path)) as server, connect(server) as connection:
-        head = f"GET /feed.xml HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(hidden)}\r\n\r\n"
+        head = f"GET /feed.xml HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n"
         connection.sendall(head.encode() + hidden)
         answer = read_answer(connection)
     assert (answer.headers["connection"], answer.body) == ("close", b"<feed/>")

@@ -178,8 +178,8 @@ def test_outcomes_of_two_runs_are_recorded_beside_each_other(desk: Desk, url: st
     all_at_once(url, [place(first, [*mine]), place(second, [*theirs])])
     assert set(desk.states().values()) == {FileState.PRESENT}
     page, _, _ = desk.store.sites.pages(desk.root.id)[1345]
-    # One for the plan, and one for each file that arrived: none of the marks got lost.
-    assert page.changes == 17
+    # One for the plan of each, and one for each file that arrived: none of the marks got lost.
+    assert page.changes == 18
     assert desk.rows(tables.intent) == []
 
 

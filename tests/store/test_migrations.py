@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
 from jwstwatch.core.model import Trigger
+from jwstwatch.core.naming import parse_obs_id
 from jwstwatch.errors import BusyError, ExitCode, StateError, StorageError
 from jwstwatch.store import backups, migrate, schema, tables
 from jwstwatch.store.engine import Database, sqlite_path
@@ -245,6 +246,34 @@ def test_copies_that_were_there_count_as_arrivals_of_the_hour_of_their_last_chan
         found = [tuple(row) for row in connection.execute(query)]
     hour = NOW.replace(minute=0)
     assert found == [(1, hour, 0, 1, 12, 0, 42), (1, hour, 1345, 1, 50, 1, 50)]
+
+
+def test_observations_that_were_known_get_the_numbers_that_new_ones_get(
+    empty_url: str, open_at: Open
+) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), "0004")
+    names = [
+        "jw01345-o003_t001_nircam_clear-f200w",
+        "jw01345004001_02101_00001_nrca1",
+        "jw01345005001_xx101_00001_nrca1",
+        "jw01345006001",
+        "jw01345-o007",
+        "jw01345-c1001_t001_nircam_clear-f200w",
+        "jw01345-o0083",
+        "jw013450090010",
+        "hst_1345_o003",
+    ]
+    with database.write() as connection:
+        for number, name in enumerate(names, 1):
+            row = FIRST["observation"] | {"id": number, "obsid": number, "obs_id": name}
+            connection.execute(tables.observation.insert().values(row))
+    command.upgrade(alembic_on(database), "0005")
+    with database.read() as connection:
+        query = select(tables.observation.c.obs_id, tables.observation.c.obsnum)
+        found = {row.obs_id: row.obsnum for row in connection.execute(query)}
+    assert found == {name: parse_obs_id(name).obsnum for name in names}
+    assert sorted(found.values(), key=str) == [3, 4, 5, 6, 7, None, None, None, None]
 
 
 def test_a_state_of_the_first_schema_is_upgraded_when_it_is_opened(empty_url: str, open_at: Open) -> None:

@@ -15,7 +15,7 @@ from jwstwatch.sync import picturing
 from tests.pages.reading import read_facts, read_html, read_script
 from tests.sync.bench import Bench
 
-PAGES = {"propID": 1345, "makewebpages": True, "every": "6h"}
+PAGES = {"propID": 1345, "obsnums": [1, 2], "makewebpages": True, "every": "6h"}
 PARTS = Path("01345/jwstwatch-pages")
 
 
@@ -37,8 +37,9 @@ def rows(bench: Bench, part: str, section: str = "exposures") -> Iterator[tuple[
     """What the data script of a part says: each row's key, and its pictures by kind."""
     content = (bench.root / PARTS / f"{part}.{section}.1.js").read_bytes()
     _, document = read_script(content)
-    for key, _, cells, _ in document["rows"]:
+    for key, _, cells, _, *more in document["rows"]:
         pictures = [cell["p"] for cell in cells if isinstance(cell, dict) and "p" in cell]
+        pictures += more[0] if more else []
         for picture in pictures:
             for name in ("t", "f", "o"):
                 if picture.get(name):

@@ -8,7 +8,7 @@
 
   const kindOf = (picture) => picture.k || "picture";
 
-  function makeThumbnail(row, picture, box) {
+  cells.makeThumbnail = (row, picture, box) => {
     const address = values.address(row, picture.f);
     const small = values.address(row, picture.t);
     const name = values.fileName(row, picture.f[1]);
@@ -23,10 +23,10 @@
       src: small,
     });
     return element("a", { href: address, title: name, class: "thumbnail" }, image);
-  }
+  };
 
   function makeContent(row, cell, box) {
-    if (cell.p) return makeThumbnail(row, cell.p, box);
+    if (cell.p) return cells.makeThumbnail(row, cell.p, box);
     const address = values.address(row, cell.a);
     if (address) return element("a", { href: address, title: cell.n || null }, values.text(row, cell));
     if (cell.w) return element("span", { class: `badge ${cell.s ?? ""}`, title: cell.n || null }, cell.w);
@@ -63,11 +63,14 @@
     return element("th", { scope: "row" }, element("span", { class: "name" }, more, name), chips);
   };
 
-  // What the viewer shows of a row: one item for each picture, whatever columns are chosen.
+  // What the viewer shows of a row: one item for each picture, whatever columns are chosen or there.
   cells.pictures = (row) =>
     row.cells
-      .filter((cell) => values.isPicture(cell) && values.address(row, cell.p.f))
-      .map(({ p: picture }) => ({
+      .filter(values.isPicture)
+      .map((cell) => cell.p)
+      .concat(row.more)
+      .filter((picture) => values.address(row, picture.f))
+      .map((picture) => ({
         src: values.address(row, picture.f),
         thumb: values.address(row, picture.t),
         title: row.key,

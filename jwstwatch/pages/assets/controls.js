@@ -128,7 +128,9 @@
     offer(options) {
       for (const [name, select] of this.selects) {
         const offered = options[name];
-        if (select.options.length === offered.length + 1) continue;
+        // The last of its options may be one that only a link chose.
+        const there = new Set([...select.options].map((option) => option.value));
+        if (there.size > offered.length && offered.every(([, value]) => there.has(value))) continue;
         select.replaceChildren(new Option("all", ""), ...offered.map(([label, value]) => new Option(label, value)));
         this.pick(select, this.choice[name]);
       }

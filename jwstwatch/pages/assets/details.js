@@ -66,9 +66,17 @@
     return made;
   }
 
+  function makePicture(row, picture) {
+    return element("figure", {}, jwstwatch.cells.makeThumbnail(row, picture, [120, 120]), element("figcaption", {}, picture.k));
+  }
+
   // `detail` is as data scripts bring it.
   jwstwatch.makeDetails = (page, row, detail) => {
     const made = element("div", { class: "detail-body" });
+    if (row.more.length) {
+      const pictures = row.more.map((picture) => makePicture(row, picture));
+      made.append(element("h3", {}, "More pictures"), element("div", { class: "more-pictures" }, ...pictures));
+    }
     if (detail.facts?.length) made.append(makeList(detail.facts, { class: "facts" }));
     if (detail.keywords?.length) {
       made.append(element("h3", {}, "Header keywords"), makeList(detail.keywords, { class: "keywords" }));

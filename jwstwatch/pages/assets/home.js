@@ -143,8 +143,8 @@
 
   function askStanding() {
     if (!known.standing || document.hidden) return;
-    // A mark of the time: no browser shall show what it kept of an earlier run.
-    jwstwatch.load(`${known.standing}?v=${Math.floor(Date.now() / 60e3)}`).catch(() => {});
+    // A mark of the time: no browser shall show what it kept of an earlier run. Not `?v=`, which is kept for ever.
+    jwstwatch.load(`${known.standing}?at=${Math.floor(Date.now() / 60e3)}`).catch(() => {});
   }
 
   show();

@@ -9,6 +9,7 @@
   const AT_ONCE = 8;
 
   const facetNames = ["detector", "filter", "state"];
+  let earlier = Promise.resolve();
 
   class Group {
     constructor(part, [count, chunks, , mark]) {
@@ -17,7 +18,7 @@
     }
 
     makeRow(position) {
-      return { group: this, position, key: null, files: [], cells: [], facets: [], folders: [], words: null, missing: false };
+      return { group: this, position, key: null, files: [], cells: [], facets: [], more: [], folders: [], words: null, missing: false };
     }
   }
 
@@ -35,8 +36,15 @@
       this.done = false;
     }
 
+    // One table after the other, as they were built: the first is the one that is looked at.
+    load(changed) {
+      const own = earlier.then(() => this.loadScripts(changed));
+      earlier = own.catch(() => {});
+      return own;
+    }
+
     // Tells `changed` after each script; a script that is missing or broken costs only its own rows.
-    async load(changed) {
+    async loadScripts(changed) {
       const work = async () => {
         while (this.waiting.length) {
           const [group, chunk] = this.waiting.shift();
@@ -82,9 +90,9 @@
       }
     }
 
-    fill(group, position, [key, files, cells, facets], folders) {
+    fill(group, position, [key, files, cells, facets, more = []], folders) {
       const row = (group.rows[position] ??= group.makeRow(position));
-      Object.assign(row, { key, files, cells, facets, folders });
+      Object.assign(row, { key, files, cells, facets, more, folders });
       this.loaded += 1;
       this.facets.forEach((found, place) => facets[place] && found.add(facets[place]));
       if (key.length > this.longestKey.length) this.longestKey = key;

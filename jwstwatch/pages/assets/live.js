@@ -199,7 +199,7 @@
     }
 
     click(event) {
-      const row = this.blocks.rowOf(event.target);
+      const row = this.blocks.rowOf(event.target) ?? this.rowOfDetails(event.target);
       if (!row) return;
       this.current = row;
       const thumbnail = event.target.closest("a.thumbnail");
@@ -207,6 +207,11 @@
       else if (thumbnail && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey) {
         if (this.view(row, thumbnail)) event.preventDefault();
       }
+    }
+
+    rowOfDetails(target) {
+      for (const [row, line] of this.opened) if (line.contains(target)) return row;
+      return null;
     }
 
     // Opens the viewer over the pictures of all rows shown, at one of this row's.

@@ -81,7 +81,10 @@
 
   values.compareWords = collator.compare;
 
+  // As the pages' own CSV: an apostrophe makes a text of what a spreadsheet would run; numbers and positions stay.
+  const defuse = (text) => (/^[=+\-@\t\r]/.test(text) && !/^[+-][0-9 .:eE+-]*$/.test(text) ? `'${text}` : text);
+
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-  values.csv = (lines) => lines.map((line) => `${line.map((text) => quoted(text)).join(",")}\r\n`).join("");
+  values.csv = (lines) => lines.map((line) => `${line.map((text) => quoted(defuse(text))).join(",")}\r\n`).join("");
 })();
