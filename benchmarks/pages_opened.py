@@ -92,7 +92,7 @@ def open_page(page_file: Path, *, executable: str) -> Opening:
         page.goto(page_file.as_uri(), wait_until="commit")
         seen = _await_rows(page)
         sort = _sort(page)
-        frames = page.evaluate(SCROLL, [240, 300])
+        frames = page.evaluate(SCROLL, [240, 100])
         session = page.context.new_cdp_session(page)
         heap = int(session.send("Runtime.getHeapUsage")["usedSize"])
         elements = int(page.evaluate("document.getElementsByTagName('*').length"))

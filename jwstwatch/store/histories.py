@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select, update
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.drops import wanting
 from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +166,7 @@ class Histories:
                     .where(replaced.c.file_id == each.file_id, replaced.c.revision == each.revision)
                     .values(kept_as=None)
                 )
+            mark_pages_due_for_files(connection, {each.file_id for each in removed})
 
 
 def revisions_of(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Revision, ...]]:

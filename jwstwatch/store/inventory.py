@@ -12,6 +12,7 @@ from sqlalchemy import Select, func, select, update
 from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
+from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.roots import LOT, has_copy
 from jwstwatch.store.verifications import Scope, chosen
 
@@ -137,6 +138,7 @@ class Inventory:
                     )
                     .values(kept_as=None)
                 )
+            mark_pages_due_for_files(connection, {copy.file_id for copy in lost})
 
     def sums(self, root_id: int) -> Iterator[tuple[str, str]]:
         """Yield path and SHA-256 of every copy below a root with which nothing is known to be wrong.

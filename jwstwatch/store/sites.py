@@ -95,6 +95,18 @@ class Sites:
         with self._database.read() as connection:
             return {row.proposal: row.line for row in connection.execute(query)}
 
+    def has_copies(self, root_id: int, proposal: int) -> bool:
+        """Return whether any file of a proposal is in the root, as far as the state knows."""
+        file, product = tables.file, tables.product
+        query = (
+            select(file.c.id)
+            .join(product, product.c.id == file.c.product_id)
+            .where(file.c.root_id == root_id, product.c.proposal == proposal)
+            .where(file.c.state.in_(tables.HAS_COPY))
+        )
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def parts(self, root_id: int, proposal: int) -> dict[int | None, PartRecord]:
         """Return the parts of a page by observation number; new observations are made known as parts."""
         part = tables.page_part

@@ -74,15 +74,23 @@ def write_table(context: Context, root: RootRecord, proposal: int, parts: Sequen
     assert common is not None
     lines: list[bytes] = []
     for part in parts:
-        path = _piece_path(root.path, proposal, part.obsnum)
-        piece = path.read_bytes()
         if part.layout != common:
-            piece = fragments.pad_again(piece.decode(), common).encode()
-            written += write_if_changed(path, piece)
-            part.layout = common
+            written += _widen(context, root, proposal, part, common)
+        piece = _piece_path(root.path, proposal, part.obsnum).read_bytes()
         lines.append(fragments.without_head(piece) if lines else piece)
     folder = proposal_folder(proposal)
     return written + write_if_changed(root.path / folder / f"{folder}.products.txt", b"".join(lines))
+
+
+def _widen(context: Context, root: RootRecord, proposal: int, part: Part, common: fragments.Layout) -> int:
+    """Set a piece in the layout that suits all; one that somebody damaged is made anew."""
+    path = _piece_path(root.path, proposal, part.obsnum)
+    part.layout = common
+    try:
+        piece = fragments.pad_again(path.read_bytes().decode(), common)
+    except ValueError:
+        return write_piece(context, root, proposal, part.obsnum, others=common)[1]
+    return int(write_if_changed(path, piece.encode()))
 
 
 def _piece_path(root: Path, proposal: int, obsnum: int | None) -> Path:

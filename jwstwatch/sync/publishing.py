@@ -147,16 +147,26 @@ class _Site:
         return written
 
     def _index(self) -> list[ProposalSummary]:
-        """Return a line for every page; one that no profile keeps up any more stays as it is on disk."""
+        """Return a line for every page; one that no profile keeps up any more stays as it is on disk.
+
+        It goes with the last of its files.
+        """
         lines = []
         for proposal in self._pages:
             summary = summary_from_json(self._documents.get(proposal, {}).get("summary"))
             if summary is None:
                 kept = paging.summarise_kept(self._context, self._root, proposal)
                 summary = summary_from_json(kept)
-            if summary is not None and self._has_page(proposal):
+            if summary is not None and self._has_page(proposal) and not self._is_left(proposal):
                 lines.append(summary)
         return lines
+
+    def _is_left(self, proposal: int) -> bool:
+        """Tell whether no profile keeps a page up and nothing that it shows is there."""
+        profiles = self._documents.get(proposal, {}).get("profiles")
+        if profiles is None or style_of(profiles, self._known) is not None:
+            return False
+        return not self._context.store.sites.has_copies(self._root.id, proposal)
 
     def _home_digest(self, index: Sequence[ProposalSummary]) -> str:
         waiting = sorted(self._waiting.items())

@@ -1,4 +1,4 @@
-"""A site in a real Chromium from the disk, from any web server and from `jwstwatch serve`, with odd names in it."""
+"""A site in Chromium from the disk, from any web server and from `jwstwatch serve`; odd names are in it."""
 
 from __future__ import annotations
 

@@ -246,7 +246,13 @@ def test_what_is_shown_can_be_had_as_csv(opened):
 
 
 def test_a_spreadsheet_takes_nothing_in_the_csv_of_what_is_shown_for_a_formula(browser, tmp_path):
-    values = {"ONE": "=cmd|' /C calc'!A0", "TWO": "@SUM(1)", "THREE": "-12:34:56.7", "FOUR": -1.5, "FIVE": "+A1"}
+    values = {
+        "ONE": "=cmd|' /C calc'!A0",
+        "TWO": "@SUM(1)",
+        "THREE": "-12:34:56.7",
+        "FOUR": -1.5,
+        "FIVE": "+A1",
+    }
     files = [examples.with_keywords(examples.make_file(f"{KEYS[0]}_rate.fits"), values)]
     columns = replace(SETTINGS, columns=tuple(values))
     page = examples.publish(tmp_path, examples.make_proposal(files, settings=columns)).page
@@ -282,6 +288,19 @@ def test_a_link_of_a_feed_brings_its_observation_to_the_eyes_whatever_there_is_o
         assert opened.complaints == []
 
 
+def test_two_columns_of_one_picture_are_one_stage_for_the_viewer(browser, tmp_path):
+    files = [file for key in KEYS[:2] for file in examples.make_exposure(key, 1)]
+    examples.fill_disk(tmp_path, files)
+    columns = replace(SETTINGS, columns=("rate", "_rate.jpg", "cal"))
+    page = examples.publish(tmp_path, examples.make_proposal(files, settings=columns)).page
+    with Opened(browser, page, viewport=DESKTOP) as opened:
+        opened.wait("2 rows")
+        opened.page.locator("#exposures-live a.thumbnail").first.click()
+        expect(opened.page.locator(".viewer-facts")).to_contain_text("1 of 2")
+        stages = opened.page.get_by_role("group", name="Stages of the exposure").get_by_role("button")
+        assert sorted(stages.all_inner_texts()) == ["cal", "rate", "uncal"]
+
+
 def test_on_paper_every_column_is_there_and_pictures_keep_their_shape(browser, tmp_path):
     files = [file for key in KEYS[:3] for file in examples.make_exposure(key, 1)]
     examples.fill_disk(tmp_path, files)
@@ -295,7 +314,9 @@ def test_on_paper_every_column_is_there_and_pictures_keep_their_shape(browser, t
         assert len(sides) == 9
         assert all(width == height > 50 for width, height in sides)
         # What is cut off is not in the width of the page, by which a browser makes it fit.
-        table = opened.page.evaluate("document.getElementById('exposures-live').getBoundingClientRect().right")
+        table = opened.page.evaluate(
+            "document.getElementById('exposures-live').getBoundingClientRect().right"
+        )
         assert opened.page.evaluate("document.documentElement.scrollWidth") >= int(table) > 1040
 
 
@@ -375,6 +396,10 @@ def test_a_script_that_is_missing_or_broken_costs_only_its_own_rows(browser, tmp
         assert sorted(opened.keys()) == sorted(KEYS[20:])
         opened.page.get_by_role("button", name=f"Details of {KEYS[20]}").click()
         expect(opened.page.locator(".detail")).to_contain_text("obs002.exposures.details.1.js is broken.")
+        examples.publish(tmp_path, examples.make_proposal(make_files(), settings=SETTINGS))
+        opened.page.get_by_role("button", name=f"Details of {KEYS[20]}").click()
+        opened.page.get_by_role("button", name=f"Details of {KEYS[20]}").click()
+        expect(opened.page.locator(".detail")).to_contain_text("Header keywords")
 
 
 def test_on_a_phone_rows_are_cards_with_pictures_and_can_be_sorted(browser, page):

@@ -170,7 +170,13 @@ def test_values_of_any_kind_sort_the_same_way_from_any_order(keywords, random):
 
 @pytest.mark.parametrize(
     ("values", "numbers"),
-    [([1, 2.5], True), ([1, None], True), ([True, False], False), ([1, float("inf")], False), ([None], False)],
+    [
+        ([1, 2.5], True),
+        ([1, None], True),
+        ([True, False], False),
+        ([1, float("inf")], False),
+        ([None], False),
+    ],
 )
 def test_a_browser_sorts_a_column_by_numbers_only_where_it_can_read_them_all(values, numbers):
     keys = [f"jw01345001001_03101_{number:05d}_nrca1" for number in range(len(values))]

@@ -7,9 +7,11 @@ import pytest
 from jwstwatch.core import products
 from jwstwatch.core.model import ListingRow, Outcome
 from jwstwatch.core.space import waits_for_quota
+from jwstwatch.store import tables
 from jwstwatch.store.reservations import Due
 from jwstwatch.store.runs import Counts
-from tests.store.desk import DAY, NOW, OTHER, RATE, Desk, observation, row
+from jwstwatch.store.verifications import Scope
+from tests.store.desk import DAY, JPG, NOW, OTHER, RATE, Desk, observation, row
 from tests.store.test_sites import THIRD, due_parts, is_due, written
 
 JOINED = "jw01345-c1001_t001_nircam_clear-f200w_i2d.fits"
@@ -119,4 +121,20 @@ def test_a_profile_that_is_called_otherwise_writes_its_pages_under_its_new_name(
     desk = desk.next_run()
     desk.store.runs.finish(desk.run, Outcome.COMPLETE, counts=Counts(), error=None, now=desk.now)
     desk.store.profiles.rename(desk.profile, "again", now=desk.now)
+    assert due_parts(desk) == [1]
+
+
+@pytest.mark.parametrize("why", ["it is missing", "others are newer"])
+def test_a_former_picture_that_is_kept_no_more_is_offered_no_more(desk: Desk, why: str) -> None:
+    ids = desk.fetch(JPG)
+    desk.fetch(THIRD.replace("_rate.fits", "_rate.jpg"))
+    place = f".replaced/01345/r1/{JPG}"
+    with desk.store.database.write() as connection:
+        values = {"file_id": ids[JPG], "revision": 1, "new_size": 1, "kept_as": place, "replaced_at": NOW}
+        connection.execute(tables.replaced.insert().values(values))
+    written(desk)
+    if why == "it is missing":
+        desk.store.inventory.forget_kept(desk.store.inventory.kept(Scope(), desk.root.id))
+    else:
+        desk.store.histories.forget_kept(desk.store.histories.kept([ids[JPG]])[ids[JPG]])
     assert due_parts(desk) == [1]

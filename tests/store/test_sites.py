@@ -15,7 +15,7 @@ from jwstwatch.core.site import FormerPicture, PageFile, PageSettings, PartView
 from jwstwatch.store import tables
 from jwstwatch.store.parts import Copy
 from jwstwatch.store.roots import Loss
-from jwstwatch.store.sites import DuePage, PartRecord
+from jwstwatch.store.sites import DuePage, Lying, PartRecord
 from tests.store.desk import JPG, NOW, OTHER, RATE, Desk, file_names, observation, row
 
 SETTINGS = PageSettings(columns=("proposal_id",), thumbnails=(), keywords=(), sort_by=())
@@ -339,6 +339,20 @@ def test_what_is_kept_of_pages_is_read_back(desk: Desk) -> None:
 
 
 # Pictures
+
+
+def test_what_lies_there_is_told_without_reading_any_part(desk: Desk) -> None:
+    desk.fetch(RATE, THIRD)
+    desk.want(JPG)
+    lying = desk.store.sites.lying(desk.root.id, 1345)
+    assert lying == {
+        FileState.PRESENT: Lying(files=2, bytes=2000, newest=NOW),
+        FileState.WANTED: Lying(files=1, bytes=0, newest=NOW),
+    }
+    assert desk.store.sites.lying(desk.root.id, 2561) == {}
+    before = desk.store.sites.marks(desk.root.id)
+    desk.fail(*desk.claim())
+    assert desk.store.sites.marks(desk.root.id) > before > 0
 
 
 def test_a_copy_has_the_picture_that_was_made_of_it(desk: Desk) -> None:

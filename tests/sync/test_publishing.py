@@ -123,6 +123,14 @@ def test_the_table_of_products_that_is_put_together_of_pieces_is_the_whole_table
     assert longer in "".join(table())
     starts = {line.index(line.split()[place]) for line in table()}
     assert len(starts) == 1, "the columns stand under their heads"
+    # What somebody spoilt is made anew, once it is touched.
+    whole = table()
+    for piece in (ceers.root / PARTS).glob("*.products.txt"):
+        piece.write_bytes(b"spoilt \xff\n")
+    (ceers.root / PARTS / "obs001.products.txt").unlink()
+    ceers.configure({"watch": PAGES | {"filetypes": ["rate", "cal", "i2d"], "webpage_sortcols": ["obsnum"]}})
+    ceers.run()
+    assert table() == whole
 
 
 def test_a_site_that_was_cut_short_is_the_old_one_and_the_next_run_completes_it(
@@ -177,3 +185,25 @@ def test_two_profiles_share_the_page_of_a_proposal(make_bench) -> None:
     page = read_html((bench.root / "01345" / "index.html").read_bytes())
     assert read_facts(page)["columns"]["exposures"] == ["obsnum", "rate"]
     assert "_cal.fits" in (bench.root / PARTS / "obs001.exposures.1.js").read_text()
+
+
+def test_a_page_that_no_profile_keeps_up_goes_with_the_last_of_its_files(make_bench) -> None:
+    bench = make_bench(None)
+    bench.configure({"watch": PAGES | {"filetypes": ["rate"]}})
+    bench.run()
+    page = bench.root / "01345" / "index.html"
+    # Another profile takes the folder over; of the first one's files some are known and never came.
+    bench.configure({"other": PAGES | {"propID": 2733, "obsnums": [1], "filetypes": ["rate"]}})
+    bench.run("other")
+    assert page.is_file()
+    with bench.store.database.write() as connection:
+        for (path,) in bench.ask("SELECT path FROM file WHERE path LIKE '01345/%'"):
+            (bench.root / path).unlink(missing_ok=True)
+        connection.exec_driver_sql("UPDATE file SET state = 'withheld' WHERE path LIKE '01345/%'")
+    bench.later(hours=7)
+    bench.run("other")
+    assert not page.exists()
+    assert list((bench.root / "01345").rglob("*.html")) == []
+    home = (bench.root / "index.html").read_text()
+    assert 'data-proposal="2733"' in home
+    assert 'data-proposal="1345"' not in home

@@ -10,7 +10,8 @@ from jwstwatch.tables.columns import Cell
 from jwstwatch.tables.write import to_text
 
 COLUMNS = ("name", "size", "t_min")
-_CELLS = st.none() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=True) | st.text(max_size=12)
+_NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=True)
+_CELLS = st.none() | _NUMBERS | st.text(max_size=12)
 _ROWS = st.lists(st.fixed_dictionaries({column: _CELLS for column in COLUMNS}), max_size=5)
 
 

@@ -70,6 +70,7 @@
       .map((cell) => cell.p)
       .concat(row.more)
       .filter((picture) => values.address(row, picture.f))
+      .filter((picture, place, all) => all.findIndex((other) => String(other.f) === String(picture.f)) === place)
       .map((picture) => ({
         src: values.address(row, picture.f),
         thumb: values.address(row, picture.t),

@@ -27,7 +27,8 @@
     if (!requested.has(address)) {
       const loading = addScript(address);
       requested.set(address, loading);
-      loading.catch(() => requested.delete(address)); // the next asker tries again
+      const forget = () => requested.delete(address);
+      loading.then(forget, forget); // the next asker tries again: what came may have been broken
     }
     return requested.get(address);
   };
