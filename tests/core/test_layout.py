@@ -131,7 +131,8 @@ def test_two_names_never_share_a_path(one: str, other: str, rules: LayoutRules) 
         "a\x00.fits", "a\n.fits", "a\x1b[2J.fits", "a\x7f.fits", "a\x9f.fits", "a\u202estif.fits",
         "a\u2028.fits", "a\ud800.fits", "x" * 250 + ".fits", "ä" * 120 + ".fits",
         "index.html", "Index.HTML", "feed.xml", "feed.json", "jwstwatch-assets", "jwstwatch-pages",
-        "SHA256SUMS", "01345.products.txt", "01345.exposures.csv", "x_rate.TN.jpg", "x_rate.QL.jpg", "x_rate.r1.QL.jpg",
+        "SHA256SUMS", "01345.products.txt", "01345.exposures.csv", "x_rate.TN.jpg", "x_rate.QL.jpg",
+        "x_rate.r1.QL.jpg",
     ],
 )  # fmt: skip
 def test_a_name_that_could_do_harm_is_refused(name: str) -> None:

@@ -12,7 +12,7 @@ from jwstwatch.tables.write import to_text
 COLUMNS = ("name", "size", "t_min")
 _NUMBERS = st.integers(-(10**9), 10**9) | st.floats(allow_nan=True)
 _CELLS = st.none() | _NUMBERS | st.text(max_size=12)
-_ROWS = st.lists(st.fixed_dictionaries({column: _CELLS for column in COLUMNS}), max_size=5)
+_ROWS = st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, _CELLS)), max_size=5)
 
 
 @given(st.lists(_ROWS, min_size=1, max_size=4))
