@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import WaitingPlan
@@ -268,11 +268,10 @@ class Sites:
         """Keep what each file's thumbnail was made from."""
         if not made:
             return
+        file = tables.file
+        statement = update(file).where(file.c.id == bindparam("key")).values(thumbnail=bindparam("mark"))
         with self._database.write() as connection:
-            for file_id, mark in made.items():
-                connection.execute(
-                    update(tables.file).where(tables.file.c.id == file_id).values(thumbnail=mark)
-                )
+            connection.execute(statement, [{"key": key, "mark": mark} for key, mark in made.items()])
 
     def _set_page(self, root_id: int, proposal: int, values: Mapping[str, Any]) -> None:
         page = tables.page
