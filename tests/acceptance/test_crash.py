@@ -1,6 +1,6 @@
 """A run that is killed again and again ends, once it is left alone, where an undisturbed one does.
 
-`JWSTWATCH_TEST_KILLS` sets how often it is killed (12 in the short form), `JWSTWATCH_TEST_SEED` chooses other
+`JWSTWATCH_TEST_KILLS` sets how often it is killed (8 in the short form), `JWSTWATCH_TEST_SEED` chooses other
 instants. `-o log_cli=true --log-cli-level=INFO` shows how far it is.
 """
 
@@ -29,7 +29,7 @@ from tests.acceptance.world import World, assert_as_archived, every_file, finish
 TOLD_BY_RUNS = ("index.html", "feed.xml", "feed.json", "jwstwatch-assets/standing.js")
 """What tells which run brought what, and how the last one went; details tell the history of each file."""
 
-KILLS = int(os.environ.get("JWSTWATCH_TEST_KILLS", "12"))
+KILLS = int(os.environ.get("JWSTWATCH_TEST_KILLS", "8"))
 SEED = int(os.environ.get("JWSTWATCH_TEST_SEED", "1"))
 
 LARGE = "*_0000[135]_nrcalong_rate.fits"

@@ -127,7 +127,9 @@ def test_run_now_reports_every_field_of_the_contract(first: FirstRun) -> None:
     assert guiders["observations"] == 2
     assert guiders["bytes"] == sum(len(c) for path, c in first.world.files().items() if "01410" in path)
     assert guiders["pages"] > 0
-    assert first.runs["deep"]["pages"] == 0
+    # It has no pages; the home page and the feeds of the folder, which the other has, tell of its files too.
+    assert first.runs["deep"]["pages"] == 3
+    assert [path.name for path in first.world.root.glob("*/index.html")] == ["index.html"]
 
 
 def test_pages_are_written_where_they_are_wanted(first: FirstRun) -> None:

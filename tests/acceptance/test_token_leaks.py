@@ -68,8 +68,7 @@ def search(world: World, said: str, token: str, *, apart_from: Path | None) -> N
             assert token.encode() not in content, path
 
 
-@pytest.mark.parametrize("place", ["environment", "credential"])
-@pytest.mark.parametrize("token", [GOOD, BAD])
+@pytest.mark.parametrize(("place", "token"), [("environment", GOOD), ("credential", BAD)])
 def test_a_token_is_nowhere(
     daemons: Daemons, world: World, archive: ArchiveServer, place: str, token: str
 ) -> None:

@@ -444,7 +444,9 @@ _STATUS = (
     Fault(
         name="a status that does not exist",
         story="HTTP 999 is trouble of the archive.",
-        script=lambda sent: [odd.say(odd.head("Content-Length: 0", status="999 Whatever"))],
+        script=lambda sent: [
+            odd.say(odd.head("Content-Length: 0", "Connection: close", status="999 Whatever"))
+        ],
         told="HTTP 999",
     ),
     Fault(
