@@ -157,9 +157,6 @@ class PartView:
     settings: PageSettings
     gaps: tuple[GapLine, ...] = ()
     """Of its files in this root, and of its observation."""
-    root: Path = Path()
-    """Where the paths begin, for people who copy them; absolute."""
-    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,4 +233,6 @@ class ProposalView:
     inline: tuple[PartView, ...] = ()
     """All parts of a small proposal, whose tables stand in the page itself for readers without script."""
     root: Path = Path()
+    """Where the paths begin, for people who copy them; absolute."""
     host: str = ""
+    """What the server calls itself."""

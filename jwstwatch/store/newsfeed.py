@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from jwstwatch.core.home import NAMES_SHOWN, NEWS_SHOWN, Arrivals, Change, Fate, NewsEntry
 from jwstwatch.core.model import Outcome
@@ -27,6 +27,9 @@ EVENTS_OF_A_RUN = 2000
 
 EVENTS_ENOUGH = 5000
 """Arrivals after which no further run is begun."""
+
+_AT_ONCE = 20
+"""Runs of which the files are read together."""
 
 _GROUP = 100
 """Runs that are looked for at a time."""
@@ -61,6 +64,28 @@ class _Example:
     former: int
 
 
+@dataclass(slots=True)
+class _Facts:
+    """Of files that some runs placed: what they are, what they took the place of, when they came first."""
+
+    files: dict[int, Any] = field(default_factory=dict)
+    """Those of the root, by their numbers."""
+    replaced: dict[int, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    """Copies that something took the place of, by file, in the order of the runs that did it."""
+    first: dict[int, int] = field(default_factory=dict)
+    """The number of the event with which a file was there first: lost or asked for again, it came back."""
+
+    def of_run(self, file_id: int, run_id: int) -> tuple[int | None, int | None]:
+        """Return the revision that a run replaced, and the bytes of its own copy if it was replaced since."""
+        former: int | None = None
+        for row in self.replaced.get(file_id, ()):
+            if row.run_id == run_id:
+                former = row.revision
+            elif row.run_id > run_id:
+                return former, row.size or 0
+        return former, None
+
+
 class Newsfeed:
     """What arrived in a root, for its home page and its feeds."""
 
@@ -91,12 +116,17 @@ def read_news(connection: Connection, root_id: int) -> tuple[NewsEntry, ...]:
         return ()
     entries: list[tuple[NewsEntry, _Example | None]] = []
     looked_at = 0
-    for run in _runs_into(connection, root_id):
-        placed = _placed_by(connection, run.id)
-        looked_at += len(placed)
-        more = len(placed) == EVENTS_OF_A_RUN
-        groups = _groups(connection, root_id, run, placed)
-        entries += [(_entry(group, run, identity, more=more), group.example) for group in groups]
+    for runs in bulk.chunks(_runs_into(connection, root_id), _AT_ONCE):
+        lots: list[tuple[_Run, list[Any]]] = []
+        for run in runs:
+            if looked_at < EVENTS_ENOUGH:
+                lots.append((run, _placed_by(connection, run.id)))
+                looked_at += len(lots[-1][1])
+        facts = _read_facts(connection, root_id, [row for _, placed in lots for row in placed])
+        for run, placed in lots:
+            more = len(placed) == EVENTS_OF_A_RUN
+            groups = _groups(run, placed, facts)
+            entries += [(_entry(group, run, identity, more=more), group.example) for group in groups]
         if len(entries) >= NEWS_SHOWN or looked_at >= EVENTS_ENOUGH:
             break
     entries.sort(key=lambda pair: (pair[0].proposal or 0, pair[0].obsnum or 0, pair[0].fate))
@@ -149,60 +179,49 @@ def _placed_by(connection: Connection, run_id: int) -> list[Any]:
     return list(connection.execute(query).all())
 
 
-def _groups(connection: Connection, root_id: int, run: _Run, placed: Sequence[Any]) -> list[_Group]:
-    """Return the files of a run by observation and fate; what merely came back is no news."""
-    file, product = tables.file, tables.product
-    groups: dict[tuple[Any, ...], _Group] = {}
-    for some in bulk.chunks({row.file_id: row for row in reversed(placed)}.values()):
-        of_file = {row.file_id: row for row in some}
-        replacing, sizes = _replacements(connection, run.id, of_file)
-        back = _back(connection, some)
+def _read_facts(connection: Connection, root_id: int, placed: Sequence[Any]) -> _Facts:
+    """Return what is known of the files that were placed, for any number of runs."""
+    file, product, replaced, event = tables.file, tables.product, tables.replaced, tables.event
+    facts = _Facts()
+    for ids in bulk.chunks(sorted({row.file_id for row in placed})):
         query = (
             select(file.c.id, file.c.size, file.c.product_id)
             .add_columns(product.c.name, product.c.proposal, product.c.obsnum)
             .join(product, product.c.id == file.c.product_id)
-            .where(file.c.id.in_(list(of_file)), in_root(root_id))
+            .where(file.c.id.in_(ids), in_root(root_id))
         )
-        for row in connection.execute(query):
-            if row.id in back and row.id not in replacing:
-                continue
-            fate = Fate.REPROCESSED if row.id in replacing else Fate.NEW
-            key = (row.proposal, row.obsnum, fate)
-            group = groups.setdefault(key, _Group(fate, row.proposal, row.obsnum))
-            group.times.append(of_file[row.id].at)
-            group.size += sizes.get(row.id, row.size or 0)
-            group.names.append(row.name)
-            if row.id in replacing and (group.example is None or row.name < group.example.name):
-                group.example = _Example(row.name, row.id, row.product_id, replacing[row.id])
+        facts.files.update((row.id, row) for row in connection.execute(query))
+        query = select(replaced).where(replaced.c.file_id.in_(ids), replaced.c.run_id.is_not(None))
+        for row in connection.execute(query.order_by(replaced.c.run_id)):
+            facts.replaced[row.file_id].append(row)
+    for ids in bulk.chunks(sorted({row.product_id for row in placed})):
+        arrived = select(event.c.file_id, func.min(event.c.id).label("first"))
+        arrived = arrived.where(event.c.product_id.in_(ids), event.c.kind.in_((*PLACED, "adopted")))
+        rows = connection.execute(arrived.group_by(event.c.file_id))
+        facts.first.update((row.file_id, row.first) for row in rows)
+    return facts
+
+
+def _groups(run: _Run, placed: Sequence[Any], facts: _Facts) -> list[_Group]:
+    """Return the files of a run by observation and fate; what merely came back is no news."""
+    groups: dict[tuple[Any, ...], _Group] = {}
+    newest = {row.file_id: row for row in reversed(placed)}
+    for file_id, event in sorted(newest.items()):
+        row = facts.files.get(file_id)
+        if row is None:
+            continue
+        former, size = facts.of_run(file_id, run.id)
+        if former is None and facts.first[file_id] < event.id:
+            continue
+        fate = Fate.NEW if former is None else Fate.REPROCESSED
+        key = (row.proposal, row.obsnum, fate)
+        group = groups.setdefault(key, _Group(fate, row.proposal, row.obsnum))
+        group.times.append(event.at)
+        group.size += (row.size or 0) if size is None else size
+        group.names.append(row.name)
+        if former is not None and (group.example is None or row.name < group.example.name):
+            group.example = _Example(row.name, row.id, row.product_id, former)
     return list(groups.values())
-
-
-def _replacements(
-    connection: Connection, run_id: int, file_ids: Collection[int]
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the revisions of the copies that the run replaced, and the bytes of its own that were since."""
-    replaced = tables.replaced
-    query = select(replaced).where(replaced.c.file_id.in_(list(file_ids)), replaced.c.run_id >= run_id)
-    former: dict[int, int] = {}
-    sizes: dict[int, int] = {}
-    for row in connection.execute(query.order_by(replaced.c.run_id)):
-        if row.run_id == run_id:
-            former[row.file_id] = row.revision
-        else:
-            sizes.setdefault(row.file_id, row.size or 0)
-    return former, sizes
-
-
-def _back(connection: Connection, placed: Sequence[Any]) -> set[int]:
-    """Return the files that had been there before: lost, or asked for again, or adopted at first."""
-    event = tables.event
-    this = {row.file_id: row.id for row in placed}
-    query = select(event.c.id, event.c.file_id).where(
-        event.c.product_id.in_([row.product_id for row in placed]), event.c.kind.in_((*PLACED, "adopted"))
-    )
-    return {
-        row.file_id for row in connection.execute(query) if row.file_id in this and row.id < this[row.file_id]
-    }
 
 
 def _entry(group: _Group, run: _Run, root: str, *, more: bool) -> NewsEntry:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, update
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.site import WaitingPlan
@@ -95,17 +95,22 @@ class Sites:
         with self._database.read() as connection:
             return {row.proposal: row.line for row in connection.execute(query)}
 
-    def has_copies(self, root_id: int, proposal: int) -> bool:
-        """Return whether any file of a proposal is in the root, as far as the state knows."""
-        file, product = tables.file, tables.product
-        query = (
-            select(file.c.id)
-            .join(product, product.c.id == file.c.product_id)
-            .where(file.c.root_id == root_id, product.c.proposal == proposal)
-            .where(file.c.state.in_(tables.HAS_COPY))
+    def with_copies(self, root_id: int, proposals: Collection[int]) -> set[int]:
+        """Return those of the proposals with pages of which any file is in the root, as the state knows."""
+        file, product, page = tables.file, tables.product, tables.page
+        # The first file found ends the search in a proposal.
+        there = exists().where(
+            product.c.proposal == page.c.proposal,
+            file.c.product_id == product.c.id,
+            in_root(root_id),
+            file.c.state.in_(tables.HAS_COPY),
         )
+        query = select(page.c.proposal).where(page.c.root_id == root_id, there)
+        found: set[int] = set()
         with self._database.read() as connection:
-            return connection.execute(query.limit(1)).first() is not None
+            for some in bulk.chunks(sorted(proposals)):
+                found.update(connection.execute(query.where(page.c.proposal.in_(some))).scalars())
+        return found
 
     def parts(self, root_id: int, proposal: int) -> dict[int | None, PartRecord]:
         """Return the parts of a page by observation number; new observations are made known as parts."""

@@ -152,21 +152,25 @@ class _Site:
         It goes with the last of its files.
         """
         lines = []
-        for proposal in self._pages:
+        left = self._left()
+        for proposal in self._pages.keys() - left:
             summary = summary_from_json(self._documents.get(proposal, {}).get("summary"))
             if summary is None:
                 kept = paging.summarise_kept(self._context, self._root, proposal)
                 summary = summary_from_json(kept)
-            if summary is not None and self._has_page(proposal) and not self._is_left(proposal):
+            if summary is not None and self._has_page(proposal):
                 lines.append(summary)
-        return lines
+        return sorted(lines, key=lambda line: line.proposal)
 
-    def _is_left(self, proposal: int) -> bool:
-        """Tell whether no profile keeps a page up and nothing that it shows is there."""
-        profiles = self._documents.get(proposal, {}).get("profiles")
-        if profiles is None or style_of(profiles, self._known) is not None:
-            return False
-        return not self._context.store.sites.has_copies(self._root.id, proposal)
+    def _left(self) -> set[int]:
+        """Return the proposals whose pages no profile keeps up, and of which nothing is there any more."""
+        unkept = {
+            proposal
+            for proposal in self._pages
+            if (names := self._documents.get(proposal, {}).get("profiles")) is not None
+            and style_of(names, self._known) is None
+        }
+        return unkept - self._context.store.sites.with_copies(self._root.id, unkept) if unkept else set()
 
     def _home_digest(self, index: Sequence[ProposalSummary]) -> str:
         waiting = sorted(self._waiting.items())

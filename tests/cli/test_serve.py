@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -20,6 +19,7 @@ import pytest
 from tests.acceptance.test_start_up import HEAVY, LOADED
 from tests.acceptance.world import PATIENCE, Ended, World, finish, stop
 from tests.cli.conftest import here
+from tests.pages.browsing import start_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -198,18 +198,8 @@ def test_what_cannot_be_done_is_a_usage_error(lone: World, words: list[str]) -> 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    executable = shutil.which("chromium")
-    if executable is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must have Chromium, and there is none")
-        pytest.skip("there is no Chromium on this machine (it is in CI)")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+    with start_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.mark.browser

@@ -16,6 +16,7 @@ from jwstwatch.store import newsfeed, tables
 from jwstwatch.store.roots import Loss
 from jwstwatch.store.store import Store
 from tests.store.desk import DAY, HOUR, JPG, NOW, RATE, Desk, digest, file_names, row
+from tests.store.test_listings import counted
 
 
 def rows_of(desk: Desk) -> dict[tuple[Any, int], tuple[int, int, int, int]]:
@@ -273,3 +274,15 @@ def test_states_of_files_without_a_copy_are_no_arrivals(desk: Desk) -> None:
     desk.want(RATE, state=FileState.WITHHELD)
     assert rows_of(desk) == {}
     assert desk.store.arrivals.read(desk.root.id, now=NOW).days == ()
+
+
+def test_the_news_of_many_runs_are_read_in_one_statement_a_run_and_few_besides(desk: Desk) -> None:
+    names = file_names(12)
+    then = desk
+    for name in names:
+        then.fetch(name)
+        then = then.later(HOUR).next_run()
+    with counted(desk.store.database) as statements:
+        news = desk.store.arrivals.read(desk.root.id, now=then.now).news
+    assert [entry.names for entry in news] == [(name,) for name in reversed(names)]
+    assert len([text for text in statements if text.startswith("SELECT")]) <= len(names) + 10
