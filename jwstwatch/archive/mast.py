@@ -3,73 +3,43 @@
 from __future__ import annotations
 
 import functools
-import logging
-import random
+import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import requests
 
 from jwstwatch.archive import keywords, probing, session
-from jwstwatch.archive.background import in_background
-from jwstwatch.archive.clock import read_skew
+from jwstwatch.archive.client import Client, Terms
 from jwstwatch.archive.cloud import Cloud
-from jwstwatch.archive.criteria import CONTINUOUS, DISCRETE, Criteria, questions
-from jwstwatch.archive.listing import Key, Listing, Row, join_pages, observation_key, product_key
+from jwstwatch.archive.criteria import Criteria, questions
+from jwstwatch.archive.listing import Table
 from jwstwatch.archive.protocol import LogIn, LogInStatus, Probe
-from jwstwatch.archive.replies import (
-    CHECK_SERVER,
-    SHORT,
-    SMALLER,
-    Answer,
-    PassingTroubleError,
-    clean,
-    read_envelope,
-    read_object,
-)
-from jwstwatch.archive.rows import read_listing, read_observations
-from jwstwatch.archive.trouble import translate
+from jwstwatch.archive.replies import SMALLER, clean
+from jwstwatch.archive.rows import choose_observations, usable_products
 from jwstwatch.core.keywords import KeywordRow
 from jwstwatch.core.model import ListingRow, Observation
 from jwstwatch.core.query import ObservationQuery
-from jwstwatch.errors import (
-    ArchiveError,
-    ArchiveTimeoutError,
-    AuthenticationError,
-    CancelledError,
-    IncompleteListingError,
-)
+from jwstwatch.errors import ArchiveTimeoutError, AuthenticationError
 
-if TYPE_CHECKING:
-    from astroquery.mast import ObservationsClass
-
-log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-TRIES = 3
-PATIENCE = 30.0
-"""Seconds that a Retry-After may ask for and still be honoured at once."""
 QUESTION_LIMIT = 900.0
 """Seconds for one question with all its pages, however often the archive says that it is at work."""
 KEYWORDS_LIMIT = 120.0
 """The same for the keyword services: a run that waits for one could fetch meanwhile."""
-_FIRST_DELAY = 1.0
 _WORTH_HIDING = 8
 """Characters from which a token can be told from other text."""
-_FIRST_POLL, _LONGEST_POLL = 0.2, 3.0
-"""Seconds between two looks at a question that the archive is still working on."""
 
 
 class MastArchive:
-    """MAST at `server`, asked through astroquery. One thread at a time.
+    """MAST at `server`, asked through astroquery; several threads may ask, each through a client of its own.
 
     `timeout` is seconds without an answer or a byte. `token` is the token, a function that looks it up when
-    somebody logs in, or None; until a log-in is accepted, requests are anonymous. `stop` ends any question
+    somebody logs in, or None; until a log-in is accepted, requests are anonymous. `stop` ends every question
     at once, with `CancelledError`. `sleep` is how to wait between two requests, in seconds. `cloud` is the
     address of the public bucket, None where it is not to be used.
     """
@@ -87,23 +57,27 @@ class MastArchive:
         cloud: str | None = None,
     ) -> None:
         self.server = server.rstrip("/")
+        self._terms = Terms(
+            server=self.server,
+            timeout=timeout,
+            question_limit=question_limit,
+            pagesize=pagesize,
+            stop=stop,
+            sleep=sleep or (time.sleep if stop is None else stop.wait),
+        )
         self._cloud = None if cloud is None else Cloud(self.server, cloud, timeout=timeout, stop=stop)
-        self._timeout = timeout
-        self._question_limit = question_limit
         self._token = token
-        self._secret: str | None = None
-        self._pagesize = pagesize
-        self._stop = stop
-        self._sleep = sleep or (time.sleep if stop is None else stop.wait)
-        self._poll = _FIRST_POLL
-        self._skew: timedelta | None = None
+        self._lock = threading.Lock()
+        self._idle: list[Client] = []
+        self._closed = 0
 
     def observations(self, query: ObservationQuery) -> list[Observation]:
         """Return the whole answer to `query`, one `Observation` for each `obs_id`."""
-        rows: list[Row] = []
-        for criteria in questions(query):
-            rows += self._whole_listing(functools.partial(self._ask, criteria), key=observation_key)
-        found = read_observations(rows)
+        tables: list[Table[Any]] = []
+        with self._client() as client:
+            for criteria in questions(query):
+                tables += client.whole_listing(functools.partial(_ask, client, criteria))
+        found = choose_observations(_read(tables))
         return found if query.planned else [observation for observation in found if not observation.planned]
 
     def products(self, obsids: Sequence[int]) -> list[ListingRow]:
@@ -111,31 +85,35 @@ class MastArchive:
         wanted = [str(obsid) for obsid in dict.fromkeys(obsids)]
         if not wanted:
             return []
-        ask = functools.partial(self._client.get_product_list_async, wanted)
-        return read_listing(self._whole_listing(ask, key=product_key))
+        with self._client() as client:
+            ask = functools.partial(client.astroquery.get_product_list_async, wanted)
+            tables = client.whole_listing(ask)
+        return usable_products(_read(tables))
 
     def keywords(self, service: str, proposals: Sequence[int], since: float | None) -> list[KeywordRow]:
         """Return what a file-keyword service states of the FITS files of these proposals."""
         if not proposals:
             return []
         name = keywords.NAMES[service]
-        ask = functools.partial(self._ask_keywords, name, keywords.parameters(proposals, since=since))
-        return keywords.read_keywords(self._whole_listing(ask, key=keywords.keyword_key))
+        with self._client() as client:
+            parameters = keywords.parameters(proposals, since=since)
+            tables = client.whole_listing(functools.partial(_ask_keywords, client, name, parameters))
+        return keywords.read_keywords(_read(tables))
 
     def log_in(self) -> LogIn:
         """Ask the archive who we are with the token there is; a rejected one is not sent again."""
         token = (self._token() if callable(self._token) else self._token) or ""
         token = token.strip()
-        self._secret = token if len(token) >= _WORTH_HIDING else None
-        session.set_token(self._client, None)
+        self._terms.secret = token if len(token) >= _WORTH_HIDING else None
+        self._terms.auth.token = None
         if not token:
             return LogIn(status=LogInStatus.ANONYMOUS)
         if not session.is_possible_token(token):
             return LogIn(status=LogInStatus.REJECTED)
-        session.set_token(self._client, token)
+        self._terms.auth.token = token
         user = self._who_am_i()
         if user is None:
-            session.set_token(self._client, None)
+            self._terms.auth.token = None
             return LogIn(status=LogInStatus.REJECTED)
         return LogIn(status=LogInStatus.ACCEPTED, user=user or None)
 
@@ -146,12 +124,18 @@ class MastArchive:
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the archive's clock is ahead of ours, by its latest answer; None before one that says."""
-        return self._skew
+        return self._terms.skew
+
+    @property
+    def limited(self) -> int:
+        """How often the archive asked to be asked less, so far."""
+        return self._terms.limited
 
     def probe(self) -> Probe:
         """Ask one cheap question, once and for 15 s at most; raises only `CancelledError`."""
-        found = probing.probe(self.server, timeout=self._timeout, stop=self._stop)
-        self._note_clock(found.skew)
+        found = probing.probe(self.server, timeout=self._terms.timeout, stop=self._terms.stop)
+        if found.skew is not None:
+            self._terms.skew = found.skew
         return found
 
     def download_url(self, uri: str) -> str:
@@ -170,43 +154,33 @@ class MastArchive:
         """Close the connections; the next question opens new ones."""
         if self._cloud is not None:
             self._cloud.close()
-        client = self.__dict__.pop("_client", None)
-        if client is not None:
-            client._session.close()
+        with self._lock:
+            idle, self._idle = self._idle, []
+            self._closed += 1
+        for client in idle:
+            client.close()
 
-    @functools.cached_property
-    def _client(self) -> ObservationsClass:
-        client = session.open_client(
-            self.server, timeout=self._timeout, question_limit=self._question_limit, read=self._read
-        )
-        session.set_token(client, None)
-        return client
-
-    def _ask(self, criteria: Criteria) -> list[requests.Response]:
-        # astroquery empties the lists it is given.
-        copies = {name: list(values) for name, values in criteria.items()}
-        responses: list[requests.Response] = self._client.query_criteria_async(**copies)
-        return responses
-
-    def _ask_keywords(self, service: str, parameters: Mapping[str, Any]) -> list[requests.Response]:
-        portal = self._client._portal_api_connection
-        # The filters are written out: the columns need not be asked for.
-        portal._column_configs.setdefault(service, {})
-        usual, portal.TIMEOUT = portal.TIMEOUT, min(portal.TIMEOUT, KEYWORDS_LIMIT)
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        """Lend a client to one question; the one given back last goes first, as its connection is open."""
+        with self._lock:
+            client = self._idle.pop() if self._idle else Client(self._terms)
+            closed = self._closed
         try:
-            responses: list[requests.Response] = portal.service_request_async(service, dict(parameters))
-        except TimeoutError as error:
-            raise ArchiveTimeoutError(
-                f"{self.server} was still at work on {service} after {portal.TIMEOUT:.0f} s", hint=SMALLER
-            ) from error
+            yield client
         finally:
-            portal.TIMEOUT = usual
-        return responses
+            with self._lock:
+                kept = closed == self._closed
+                if kept:
+                    self._idle.append(client)
+            if not kept:
+                client.close()
 
     def _who_am_i(self) -> str | None:
         """Return the user's name, empty where the archive gives none, None for a stranger."""
         try:
-            info = self._patiently(self._client._auth_obj.session_info)
+            with self._client() as client:
+                info = client.patiently(client.astroquery._auth_obj.session_info)
         except AuthenticationError:
             return None
         if info.get("anon") is not False:
@@ -215,110 +189,31 @@ class MastArchive:
         name = attributes.get("display_name") if isinstance(attributes, dict) else None
         return clean(name or info.get("ezid") or info.get("eppn") or "")
 
-    def _whole_listing(self, ask: Callable[[], list[requests.Response]], *, key: Key) -> list[Row]:
-        listing = self._listing(ask, pagesize=self._pagesize, key=key)
-        if not listing.doubtful:
-            return listing.rows
-        # Pages cut elsewhere show the same rows if and only if nothing was cut off or moved.
-        again = self._listing(ask, pagesize=max(1, self._pagesize * 4 // 5), key=key)
-        if again.keys != listing.keys:
-            raise IncompleteListingError(
-                f"{self.server} gave {len(listing.keys)} and then {len(again.keys)} rows for one question",
-                hint=SHORT,
-            )
-        return again.rows
 
-    def _listing(self, ask: Callable[[], list[requests.Response]], *, pagesize: int, key: Key) -> Listing:
-        self._client._portal_api_connection.PAGESIZE = pagesize
-        pages = [response.json() for response in self._patiently(ask)]
-        return join_pages(self.server, pages, pagesize=pagesize, key=key)
+def _read(tables: list[Table[Any]]) -> Iterator[Any]:
+    return itertools.chain.from_iterable(table.read() for table in tables)
 
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask up to three times where the trouble is of the kind that passes within seconds."""
-        for attempt in range(1, TRIES):
-            try:
-                return self._once(ask)
-            except PassingTroubleError as error:
-                wanted = error.retry_after or 0.0
-                if wanted > PATIENCE:
-                    raise
-                jitter = random.uniform(0.5, 1.5)  # noqa: S311  (spreads the load, guards nothing)
-                delay = max(wanted, _FIRST_DELAY * 2 ** (attempt - 1) * jitter)
-                log.info("%s; asking again in %.1f s", error.message, delay)
-                self._pause(delay)
-        return self._once(ask)
 
-    def _once(self, ask: Callable[[], T]) -> T:
-        self._check_stop()
-        self._poll = _FIRST_POLL
-        try:
-            return ask() if self._stop is None else self._watched(ask)
-        except TimeoutError as error:
-            raise ArchiveTimeoutError(
-                f"{self.server} was still at work on this question after {self._question_limit:.0f} s",
-                hint=SMALLER,
-            ) from error
-        except OSError as error:  # all that requests raises
-            raise translate(error, server=self.server, timeout=self._timeout) from error
+def _ask(client: Client, criteria: Criteria) -> list[requests.Response]:
+    # astroquery empties the lists it is given.
+    copies = {name: list(values) for name, values in criteria.items()}
+    responses: list[requests.Response] = client.astroquery.query_criteria_async(**copies)
+    return responses
 
-    def _watched(self, ask: Callable[[], T]) -> T:
-        """Ask in a thread that is left behind upon a stop; its own time-outs end it soon after."""
-        try:
-            return in_background(ask, server=self.server, stop=self._stop)
-        except CancelledError:
-            # Its connections are still in that thread's hands.
-            self.__dict__.pop("_client", None)
-            raise
 
-    def _read(self, response: requests.Response) -> Mapping[str, Any]:
-        """Judge one answer before astroquery sees it."""
-        # Before the body is read, which may take long.
-        self._note_clock(read_skew(response.headers, received=datetime.now(UTC), took=response.elapsed))
-        body = response.content
-        if self._secret:
-            # Whatever the server echoes, the token goes no further.
-            body = body.replace(self._secret.encode(), b"***")
-        answer = Answer(
-            server=self.server,
-            status=response.status_code,
-            body=body,
-            content_type=response.headers.get("Content-Type", ""),
-            retry_after=response.headers.get("Retry-After", ""),
-        )
-        path = response.request.path_url.partition("?")[0]
-        if path.endswith(session.COLUMNS):
-            return self._check_columns(read_object(answer))
-        if not path.endswith(session.INVOKE):
-            return read_object(answer)
-        envelope = read_envelope(answer, page=session.asked_page(response.request))
-        if envelope["status"] == "EXECUTING":
-            # astroquery would ask again at once.
-            self._pause(self._poll)
-            self._poll = min(self._poll * 1.5, _LONGEST_POLL)
-        return envelope
-
-    def _check_columns(self, columns: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make sure that astroquery will build the filters that are meant: it skips what it cannot fit."""
-        for name in CONTINUOUS | DISCRETE:
-            column = columns.get(name)
-            if not isinstance(column, dict):
-                raise ArchiveError(f"{self.server} describes no column {name}", hint=CHECK_SERVER)
-            number = column.get("vot.datatype", column.get("type")) in ("double", "float", "numeric")
-            if (number or bool(column.get("treatNumeric"))) != (name in CONTINUOUS):
-                raise ArchiveError(
-                    f"{self.server} describes the column {name} in a way that this program does not know",
-                    hint="A newer jwstwatch may know it.",
-                )
-        return columns
-
-    def _note_clock(self, skew: timedelta | None) -> None:
-        if skew is not None:
-            self._skew = skew
-
-    def _pause(self, seconds: float) -> None:
-        self._sleep(seconds)
-        self._check_stop()
-
-    def _check_stop(self) -> None:
-        if self._stop is not None and self._stop.is_set():
-            raise CancelledError(f"Stopped while asking {self.server}")
+def _ask_keywords(client: Client, service: str, parameters: Mapping[str, Any]) -> list[requests.Response]:
+    portal = client.astroquery._portal_api_connection
+    # The filters are written out: the columns need not be asked for.
+    portal._column_configs.setdefault(service, {})
+    usual, portal.TIMEOUT = portal.TIMEOUT, min(portal.TIMEOUT, KEYWORDS_LIMIT)
+    try:
+        responses: list[requests.Response] = portal.service_request_async(service, dict(parameters))
+    except TimeoutError as error:
+        raise ArchiveTimeoutError(
+            f"{portal.MAST_REQUEST_URL.removesuffix(session.INVOKE)} was still at work on {service} after "
+            f"{portal.TIMEOUT:.0f} s",
+            hint=SMALLER,
+        ) from error
+    finally:
+        portal.TIMEOUT = usual
+    return responses

@@ -39,7 +39,9 @@ class Probe:
 
 
 class Archive(Protocol):
-    """An archive of JWST data. One thread at a time asks.
+    """An archive of JWST data. Several threads may ask, each one question at a time.
+
+    Who logs in, does so for all of them, and when none of them asks.
 
     Every question raises `ArchiveTimeoutError` where a smaller one may succeed, `RejectedQueryError` where
     the archive refuses the question itself, `AuthenticationError` where it refuses the token,
@@ -76,6 +78,11 @@ class Archive(Protocol):
     @property
     def clock_skew(self) -> timedelta | None:
         """How far the archive's clock is ahead of ours, by its latest answer; None before one that says."""
+        ...
+
+    @property
+    def limited(self) -> int:
+        """How often the archive has asked to be asked less so far; one question at a time is right then."""
         ...
 
     def probe(self) -> Probe:

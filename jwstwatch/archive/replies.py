@@ -25,6 +25,9 @@ DOWN = "The archive may be down; the next run asks again."
 SMALLER = "A smaller question may succeed; the next run asks again."
 SHORT = "Nothing is concluded from a listing that is not whole; the next run asks again."
 
+PATIENCE = 30.0
+"""Seconds that a Retry-After may ask for and still be honoured at once."""
+
 _MESSAGE_LENGTH = 300
 _TIMED_OUT = re.compile(r"time[d\s-]*out", re.IGNORECASE)
 _PASSING = {429: "is limiting requests", 502: "is in trouble", 503: "is not available"}
@@ -33,11 +36,17 @@ _NO_SERVICE = {404, 405, 410}
 
 
 class PassingTroubleError(ArchiveError):
-    """A trouble that often is over within seconds: 429, 502, 503, a reset. `retry_after` is in seconds."""
+    """A trouble that often is over within seconds: 429, 502, 503, a reset. `retry_after` is in seconds.
 
-    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+    `limiting` says that the archive wants to be asked less.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str = "", retry_after: float | None = None, limiting: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        self.limiting = limiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +67,8 @@ def clean(text: object) -> str:
     return line if len(line) <= _MESSAGE_LENGTH else line[: _MESSAGE_LENGTH - 1] + "…"
 
 
-def read_object(answer: Answer) -> dict[str, Any]:
-    """Return the JSON object in `answer`, or raise the error that its status and body amount to."""
+def check_body(answer: Answer) -> bytes:
+    """Return the body of `answer`, which may be JSON, or raise the error that it amounts to."""
     _check_status(answer)
     server = answer.server
     body = answer.body.strip()
@@ -70,6 +79,13 @@ def read_object(answer: Answer) -> dict[str, Any]:
             f"{server} answers with a web page instead of data, as MAST does during maintenance",
             hint=f"{DOWN} {CHECK_SERVER}",
         )
+    return body
+
+
+def read_object(answer: Answer) -> dict[str, Any]:
+    """Return the JSON object in `answer`, or raise the error that its status and body amount to."""
+    server = answer.server
+    body = check_body(answer)
     try:
         content = _decode(body)
     except (ValueError, RecursionError) as error:
@@ -95,7 +111,7 @@ def read_envelope(answer: Answer, *, page: int) -> dict[str, Any]:
             f"{answer.server} answers with the unknown status {clean(status)!r}",
             hint=f"{DOWN} {CHECK_SERVER}",
         )
-    envelope["paging"] = _read_paging(answer.server, envelope.get("paging"), page=page)
+    envelope["paging"] = read_paging(answer.server, envelope.get("paging"), page=page)
     rows = envelope.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise IncompleteListingError(f"{answer.server} sent a page without rows", hint=SHORT)
@@ -126,7 +142,10 @@ def _check_status(answer: Answer) -> None:
     if status in _PASSING:
         retry_after = read_retry_after(answer.retry_after)
         raise PassingTroubleError(
-            f"{server} {_PASSING[status]} (HTTP {status})", hint=DOWN, retry_after=retry_after
+            f"{server} {_PASSING[status]} (HTTP {status})",
+            hint=DOWN,
+            retry_after=retry_after,
+            limiting=status == 429 or retry_after is not None,
         )
     if status in _NO_SERVICE or 300 <= status < 400:
         raise ArchiveError(f"{server} has no MAST service at its address (HTTP {status})", hint=CHECK_SERVER)
@@ -154,7 +173,8 @@ def _decode(body: bytes) -> Any:
         return json.loads(body.decode("latin-1"))
 
 
-def _read_paging(server: str, paging: object, *, page: int) -> dict[str, int]:
+def read_paging(server: str, paging: object, *, page: int) -> dict[str, int]:
+    """Return the numbers in an envelope's `paging`, or raise `IncompleteListingError`."""
     if not isinstance(paging, dict):
         raise IncompleteListingError(f"{server} does not say how many rows there are", hint=SHORT)
     try:
