@@ -42,10 +42,14 @@ def _tables_may_be_built_anew(connection: Connection) -> Iterator[None]:
     driver = connection.connection.driver_connection
     assert driver is not None
     driver.execute("PRAGMA foreign_keys = OFF")  # without effect once a transaction has begun
+    # Else none gets the name of its old form while triggers of other tables name that. A table that is built
+    # anew has lost its own triggers: whoever does that makes them again.
+    driver.execute("PRAGMA legacy_alter_table = ON")
     try:
         yield
     finally:
         connection.rollback()
+        driver.execute("PRAGMA legacy_alter_table = OFF")
         driver.execute("PRAGMA foreign_keys = ON")
 
 

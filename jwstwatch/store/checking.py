@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import StateError
-from jwstwatch.store import migrate, schema, tables
+from jwstwatch.store import migrate, schema, tables, tallies
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead
 
@@ -53,6 +53,7 @@ def check(database: Database) -> list[Problem]:
                 *_open_intents(connection),
                 *_odd_pages(connection),
                 *_odd_copies(connection),
+                *_odd_counts(connection),
             ]
     return problems
 
@@ -123,6 +124,11 @@ def _odd_copies(connection: Connection) -> Iterator[Problem]:
                 text=f"{_counted(count, 'file')} {text}",
                 hint=_REPORT,
             )
+
+
+def _odd_counts(connection: Connection) -> Iterator[Problem]:
+    for text in tallies.discrepancies(connection):
+        yield Problem(text=text, hint="`jwstwatch db vacuum` counts them anew. Please report it, too.")
 
 
 def _count(connection: Connection, query: Any) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 
 from jwstwatch.core.dates import from_mjd, to_mjd
 from jwstwatch.core.model import FileState, Trigger
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
-from jwstwatch.store.runs import SILENCE, RunRecord, record_of
+from jwstwatch.store.runs import SILENCE, RunRecord, are_newest_of, record_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,9 @@ class Outlook:
     def last_ended(self, profiles: Sequence[str]) -> dict[str, RunRecord]:
         """Return the newest run of each profile that has ended."""
         run = tables.run
-        newest = (
-            select(func.max(run.c.id))
-            .where(run.c.profile.in_(profiles), run.c.outcome.is_not(None))
-            .group_by(run.c.profile)
-        )
+        newest = are_newest_of(profiles, run.c.outcome.is_not(None))
         with self._database.read() as connection:
-            rows = connection.execute(select(run).where(run.c.id.in_(newest))).all()
+            rows = connection.execute(select(run).where(newest)).all()
         return {row.profile: record_of(row) for row in rows}
 
     def withheld(self, profile: str, *, now: datetime) -> list[Withheld]:
@@ -98,11 +94,15 @@ class Outlook:
                 func.coalesce(coming, func.max(release)).label("release"),
             )
             .select_from(file)
-            .join(want, want.c.file_id == file.c.id)
             .join(product, product.c.id == file.c.product_id)
             .outerjoin(listing, listing.c.product_id == product.c.id)
             .outerjoin(observation, observation.c.obsid == listing.c.parent_obsid)
-            .where(want.c.profile == profile, file.c.state == FileState.WITHHELD.value, ~file.c.declined)
+            .where(
+                file.c.state == FileState.WITHHELD.value,
+                ~file.c.declined,
+                # Begins at what is withheld, not at all that the profile wants.
+                exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
+            )
             .group_by(file.c.id, file.c.reason, product.c.size)
             .subquery()
         )

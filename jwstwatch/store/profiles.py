@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from jwstwatch.errors import BusyError, UsageError
 from jwstwatch.store import tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_where
 from jwstwatch.store.runs import RunRecord, as_it_is, bury_dead
+from jwstwatch.store.tallies import tallies
 
 ONE_OFF = "one-off:"
 """What the names of downloads begin with that were typed; no saved profile can be called so."""
@@ -83,6 +84,7 @@ class Profiles:
             for table in (tables.profile, tables.run, tables.interest, tables.want):
                 column = table.c.name if table is tables.profile else table.c.profile
                 connection.execute(update(table).where(column == old).values({column.name: new}))
+            connection.execute(delete(tables.folder).where(tables.folder.c.profile.in_((old, new))))
             _rename_notices(connection, old, new)
             mine = select(tables.want.c.file_id).where(tables.want.c.profile == new)
             mark_pages_due_where(connection, tables.file.c.id.in_(mine))
@@ -91,28 +93,21 @@ class Profiles:
 
 
 def _known(connection: Connection) -> set[str]:
-    columns = (tables.profile.c.name, tables.run.c.profile, tables.interest.c.profile, tables.want.c.profile)
-    return {name for column in columns for name in connection.execute(select(column).distinct()).scalars()}
+    columns = (tables.profile.c.name, tables.run.c.profile, tables.interest.c.profile)
+    names = {name for column in columns for name in connection.execute(select(column).distinct()).scalars()}
+    return names | {tally.profile for tally in tallies(connection)}
 
 
 def _files(connection: Connection) -> dict[str, dict[str, int]]:
-    file, want = tables.file, tables.want
-    there = file.c.state.in_(tables.HAS_COPY)
-    query = (
-        select(
-            want.c.profile,
-            func.count().label("files"),
-            func.sum(case((there, 1), else_=0)).label("present"),
-            func.sum(case((there, file.c.size), else_=0)).label("size"),
-        )
-        .join(file, file.c.id == want.c.file_id)
-        .where(~file.c.declined)
-        .group_by(want.c.profile)
-    )
-    return {
-        row.profile: {"files": row.files, "present": int(row.present), "size": int(row.size or 0)}
-        for row in connection.execute(query)
-    }
+    found: dict[str, dict[str, int]] = {}
+    for tally in tallies(connection):
+        if not tally.declined:
+            mine = found.setdefault(tally.profile, {"files": 0, "present": 0, "size": 0})
+            mine["files"] += tally.files
+            if tally.state.value in tables.HAS_COPY:
+                mine["present"] += tally.files
+                mine["size"] += tally.present
+    return found
 
 
 def _last_runs(connection: Connection) -> dict[str, RunRecord]:

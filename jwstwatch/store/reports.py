@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select, union_all
 
-from jwstwatch.core.filetypes import matching_filetype
 from jwstwatch.core.model import FileState, ListingRow, Observation
 from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
-from jwstwatch.store import tables
+from jwstwatch.store import filelists, tables
+from jwstwatch.store.choosing import begins
 from jwstwatch.store.engine import Database
+from jwstwatch.store.filelists import FileQuery as FileQuery
+from jwstwatch.store.filelists import FileReport as FileReport
 from jwstwatch.store.histories import Revision, revisions_of
 from jwstwatch.store.listings import listing_row_of, observation_of, pairs_of, product_of
 from jwstwatch.store.runs import Counts
+from jwstwatch.store.tallies import tallies
 from jwstwatch.store.transfers import is_kept
 
 
@@ -34,76 +37,6 @@ class ProfileCounts:
     kept: int = 0
     bytes_present: int = 0
     bytes_wanted: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileReport:
-    """One file of the inventory. `path` is absolute; size in bytes."""
-
-    path: Path
-    name: str
-    uri: str
-    proposal: int | None
-    obsnum: int | None
-    filetype: str
-    state: FileState
-    reason: str | None
-    size: int | None
-    sha256: str | None
-    revision: int | None
-    changed_at: datetime
-    attempts: int = 0
-    last_error: str | None = None
-    next_attempt_at: datetime | None = None
-    note: str | None = None
-    declined: bool = False
-    """Dropped on purpose."""
-    profiles: tuple[str, ...] = ()
-    keeping: tuple[str, ...] = ()
-    """Those of the profiles that keep the older revision which is there."""
-    superseded: bool = False
-    """A newer association or pool took its place."""
-    damage: str | None = None
-    """What `verify` found wrong with the copy."""
-    checked_at: datetime | None = None
-    """When `verify --deep` read it last."""
-    product_id: int = 0
-    file_id: int = 0
-
-    def facts(self) -> dict[str, str | int | float | bool | None]:
-        """Return what the inventory tells of the file, by the names of the JSON contract, times apart."""
-        return {
-            "path": str(self.path),
-            "name": self.name,
-            "uri": self.uri,
-            "proposal": self.proposal,
-            "obsnum": self.obsnum,
-            "filetype": self.filetype,
-            "state": self.state.value,
-            "reason": self.reason,
-            "size": self.size,
-            "sha256": self.sha256,
-            "revision": self.revision,
-            "declined": self.declined,
-            "superseded": self.superseded,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileQuery:
-    """Which files are asked for; an empty part does not narrow."""
-
-    profile: str | None = None
-    states: tuple[FileState, ...] = ()
-    proposals: Mapping[int, Collection[int]] = field(default_factory=dict)
-    """Proposal -> observation numbers, none meaning all."""
-    filetypes: Sequence[str] = ()
-    """As `core.filetypes.normalise_filetypes` returns them."""
-    changed_since: datetime | None = None
-    arrived_since: datetime | None = None
-    """Fetched or replaced since then."""
-    superseded: bool = True
-    """Also associations and pools that newer ones took the place of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +91,17 @@ class ProductReport:
     """Since when no list of those that had it has it any more; None where one has."""
 
 
+_FATES = {
+    FileState.PRESENT: "unchanged",
+    FileState.GONE: "unchanged",
+    FileState.WITHHELD: "withheld",
+    FileState.WANTED: "waiting",
+    FileState.STALE: "waiting",
+    FileState.FAILED: "failed",
+}
+"""What became of most files in such a state: how they stand is counted as it changes."""
+
+
 class Reports:
     """Reading only."""
 
@@ -169,37 +113,25 @@ class Reports:
 
         `gone` are what was withdrawn: what a newer association or pool took the place of is no loss.
         """
-        file, want, product = tables.file, tables.want, tables.product
-        expected = and_(file.c.state == FileState.GONE.value, file.c.superseded)
-        query = (
-            select(
-                want.c.profile,
-                file.c.state,
-                func.count().label("files"),
-                func.sum(case((is_kept(), 1), else_=0)).label("kept"),
-                func.sum(file.c.size).label("present"),
-                func.sum(case((~is_kept(), product.c.size))).label("listed"),
-            )
-            .join(file, file.c.id == want.c.file_id)
-            .join(product, product.c.id == file.c.product_id)
-            .where(~file.c.declined, ~expected)
-            .group_by(want.c.profile, file.c.state)
-        )
-        states: dict[str, dict[FileState, int]] = defaultdict(dict)
+        states: dict[str, dict[FileState, int]] = defaultdict(lambda: defaultdict(int))
         kept: dict[str, int] = defaultdict(int)
         present: dict[str, int] = defaultdict(int)
         wanted: dict[str, int] = defaultdict(int)
         with self._database.read() as connection:
-            for row in connection.execute(query):
-                states[row.profile][FileState(row.state)] = row.files
-                kept[row.profile] += int(row.kept)
-                if row.state in tables.HAS_COPY:
-                    present[row.profile] += int(row.present or 0)
-                if row.state in (FileState.WANTED.value, FileState.STALE.value, FileState.FAILED.value):
-                    wanted[row.profile] += int(row.listed or 0)
+            for tally in tallies(connection):
+                expected = tally.state is FileState.GONE and tally.superseded
+                if tally.declined or expected:
+                    continue
+                states[tally.profile][tally.state] += tally.files
+                if tally.state.value in tables.HAS_COPY:
+                    present[tally.profile] += tally.present
+                if tally.kept:
+                    kept[tally.profile] += tally.files
+                elif tally.state in (FileState.WANTED, FileState.STALE, FileState.FAILED):
+                    wanted[tally.profile] += tally.listed
         return {
             profile: ProfileCounts(
-                files=files,
+                files=dict(files),
                 kept=kept[profile],
                 bytes_present=present[profile],
                 bytes_wanted=wanted[profile],
@@ -220,57 +152,37 @@ class Reports:
         One that is known to be absent failed in the runs that try it, and is unchanged in those between. So
         is one of which the profile keeps the older revision.
         """
-        file, want = tables.file, tables.want
-        tried = and_(file.c.attempted_by.is_not(None), file.c.attempted_by == run_id)
-        state = file.c.state
-        absent = func.coalesce(file.c.failure_kind, "") == FailureKind.ABSENT.value
-        fate = case(
-            (and_(tried, state == FileState.PRESENT.value), "downloaded"),
-            (is_kept(), "unchanged"),
-            (
-                and_(~tried, absent, state.in_((FileState.FAILED.value, FileState.STALE.value))),
-                "unchanged",
-            ),
-            (state == FileState.WITHHELD.value, "withheld"),
-            (
-                and_(
-                    state == FileState.STALE.value,
-                    file.c.failure_kind == FailureKind.UNAUTHORISED.value,
-                ),
-                "withheld",
-            ),
-            (state == FileState.FAILED.value, "failed"),
-            (and_(state == FileState.STALE.value, file.c.attempts > 0), "failed"),
-            (state.in_([FileState.WANTED.value, FileState.STALE.value]), "waiting"),
-            else_="unchanged",
-        ).label("fate")
-        query = (
-            select(fate, func.count().label("files"))
-            .select_from(want.join(file, file.c.id == want.c.file_id))
-            .where(want.c.profile == profile, ~file.c.declined)
-            .group_by(fate)
-        )
+        found: dict[str, Any] = defaultdict(int)
         with self._database.read() as connection:
-            found = {row.fate: row.files for row in connection.execute(query)}
+            for tally in tallies(connection, profile):
+                if not tally.declined:
+                    found["unchanged" if tally.kept else _FATES[tally.state]] += tally.files
+            for state, fate, files in connection.execute(_not_by_their_state(run_id, profile)):
+                found[_FATES[FileState(state)]] -= files
+                found[fate] += files
         return replace(Counts(), **found)
 
-    def files(self, asked: FileQuery) -> Iterator[FileReport]:
-        """Yield the inventory by path, as far as `asked` lets it pass."""
+    def troubled(self, profile: str) -> list[FileReport]:
+        """Return the files of a profile that did not arrive though they were tried, by path."""
+        file, want = tables.file, tables.want
+        failed, stale = (file.c.state == state.value for state in (FileState.FAILED, FileState.STALE))
         with self._database.read() as connection:
-            query = _narrowed(_file_query(), asked).execution_options(yield_per=1000)
-            for row in connection.execute(query):
-                if not asked.filetypes or matching_filetype(row.name, asked.filetypes):
-                    yield _file_report(row, ())
+            return filelists.reports(
+                connection,
+                and_(
+                    or_(failed, and_(stale, file.c.attempts > 0)),
+                    ~file.c.declined,
+                    exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
+                ),
+            )
+
+    def files(self, asked: FileQuery) -> Iterator[FileReport]:
+        """Yield the inventory by path, as far as `asked` lets it pass; `filelists.files` says how."""
+        return filelists.files(self._database, asked)
 
     def local(self, uris: Sequence[str]) -> dict[str, list[FileReport]]:
         """Return the copies of these products, by URI."""
-        found: dict[str, list[FileReport]] = defaultdict(list)
-        with self._database.read() as connection:
-            for start in range(0, len(uris), 500):
-                query = _file_query().where(tables.product.c.uri.in_(uris[start : start + 500]))
-                for row in connection.execute(query):
-                    found[row.uri].append(_file_report(row, ()))
-        return found
+        return filelists.local(self._database, uris)
 
     def shelf(self, profile: str) -> Shelf:
         """Return what a profile selects: products with every row, its observations, how the files stand."""
@@ -332,90 +244,46 @@ class Reports:
             ]
 
     def names_like(self, part: str, *, limit: int) -> list[str]:
-        """Return known file names that hold `part`, to suggest one where a name is misspelt."""
-        product = tables.product
-        query = (
-            select(product.c.name)
-            .where(product.c.name.icontains(part, autoescape=True))
-            .order_by(product.c.name)
-            .limit(limit)
-        )
+        """Return known file names that begin with `part`, or else hold it: suggestions for a misspelt one."""
+        name = tables.product.c.name
+        query = select(name).order_by(name).limit(limit)
         with self._database.read() as connection:
-            return list(connection.execute(query).scalars())
+            found = connection.execute(query.where(begins(connection, name, part))).scalars().all()
+            if not found:
+                holding = query.where(name.icontains(part, autoescape=True))
+                found = connection.execute(holding).scalars().all()
+        return list(found)
 
 
-def _narrowed(query: Any, asked: FileQuery) -> Any:
-    file, want, event, product = tables.file, tables.want, tables.event, tables.product
-    if asked.profile is not None:
-        query = query.where(file.c.id.in_(select(want.c.file_id).where(want.c.profile == asked.profile)))
-    if asked.states:
-        query = query.where(file.c.state.in_([state.value for state in asked.states]))
-    if asked.proposals:
-        wanted = [
-            and_(product.c.proposal == proposal, product.c.obsnum.in_(list(obsnums)))
-            if obsnums
-            else product.c.proposal == proposal
-            for proposal, obsnums in asked.proposals.items()
-        ]
-        query = query.where(or_(*wanted))
-    if not asked.superseded:
-        query = query.where(~file.c.superseded)
-    if asked.changed_since is not None:
-        query = query.where(file.c.changed_at >= asked.changed_since)
-    if asked.arrived_since is not None:
-        arrived = select(event.c.file_id).where(
-            event.c.at >= asked.arrived_since, event.c.kind.in_(("fetched", "settled"))
-        )
-        query = query.where(file.c.id.in_(arrived), file.c.state.in_(tables.HAS_COPY))
-    return query
+def _not_by_their_state(run_id: int, profile: str) -> Select[Any]:
+    """Return state, fate and number of the files that their state alone says too little of.
 
-
-def _file_query() -> Any:
-    file, product, root = tables.file, tables.product, tables.root
-    return (
-        select(
-            file,
-            product.c.name,
-            product.c.uri,
-            product.c.proposal,
-            product.c.obsnum,
-            product.c.filetype,
-            product.c.size.label("listed"),
-            root.c.path.label("root"),
-        )
-        .join(product, product.c.id == file.c.product_id)
-        .join(root, root.c.id == file.c.root_id)
-        .order_by(root.c.path, file.c.path)
+    Those that this run put in place are looked at one by one, and what is stale or failed.
+    """
+    file, want, state = tables.file, tables.want, tables.file.c.state
+    kind = func.coalesce(file.c.failure_kind, "")
+    fate = case(
+        (state == FileState.PRESENT.value, "downloaded"),
+        (
+            and_(file.c.attempted_by.is_distinct_from(run_id), kind == FailureKind.ABSENT.value),
+            "unchanged",
+        ),
+        (state == FileState.FAILED.value, "failed"),
+        (kind == FailureKind.UNAUTHORISED.value, "withheld"),
+        (file.c.attempts > 0, "failed"),
+        else_="waiting",
+    ).label("fate")
+    # Begins at these few files, not at what the profile wants.
+    mine = exists().where(want.c.profile == profile, want.c.file_id == file.c.id, ~is_kept())
+    query = select(state, fate).where(~file.c.declined, mine)
+    arrived = query.where(
+        # Nor at all that is present, which SQLite would take to be as few.
+        func.coalesce(state, "") == FileState.PRESENT.value,
+        file.c.attempted_by == run_id,
     )
-
-
-def _file_report(row: Any, profiles: tuple[str, ...], keeping: tuple[str, ...] = ()) -> FileReport:
-    return FileReport(
-        path=Path(row.root) / row.path,
-        name=row.name,
-        uri=row.uri,
-        proposal=row.proposal,
-        obsnum=row.obsnum,
-        filetype=row.filetype,
-        state=FileState(row.state),
-        reason=row.reason,
-        size=row.size if row.size is not None else row.listed,
-        sha256=row.sha256,
-        revision=row.revision,
-        changed_at=row.changed_at,
-        attempts=row.attempts,
-        last_error=row.last_error,
-        next_attempt_at=row.next_attempt_at,
-        note=row.note,
-        declined=row.declined,
-        profiles=profiles,
-        superseded=row.superseded,
-        damage=row.damage,
-        checked_at=row.checked_at,
-        product_id=row.product_id,
-        file_id=row.id,
-        keeping=keeping,
-    )
+    troubled = query.where(state.in_((FileState.STALE.value, FileState.FAILED.value)))
+    each = union_all(arrived, troubled).subquery()
+    return select(each.c.state, each.c.fate, func.count().label("files")).group_by(each.c.state, each.c.fate)
 
 
 def _listing_rows(connection: Any, product: Any) -> tuple[ListingRow, ...]:
@@ -439,8 +307,11 @@ def _copies(connection: Any, product_id: int) -> tuple[FileReport, ...]:
         wanted[row.file_id].append(row.profile)
         if row.kept:
             keeping[row.file_id].append(row.profile)
-    rows = connection.execute(_file_query().where(tables.file.c.product_id == product_id))
-    return tuple(_file_report(row, tuple(wanted[row.id]), tuple(keeping[row.id])) for row in rows)
+    found = filelists.reports(connection, tables.file.c.product_id == product_id)
+    return tuple(
+        file._replace(profiles=tuple(wanted[file.file_id]), keeping=tuple(keeping[file.file_id]))
+        for file in found
+    )
 
 
 def _superseded_by(connection: Any, product_id: int) -> str | None:

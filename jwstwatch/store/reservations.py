@@ -28,6 +28,7 @@ from jwstwatch.store import bulk, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead, own_mark
 from jwstwatch.store.pagemarks import mark_pages_due_where
+from jwstwatch.store.tallies import tallies
 from jwstwatch.store.transfers import due_files, from_place, is_kept, is_outdated
 
 _WAITING_STATES = (FileState.WANTED.value, FileState.STALE.value)
@@ -191,14 +192,12 @@ class Reservations:
 
     def used(self, profile: str) -> int:
         """Return the bytes of the copies of files that the profile wants."""
-        file, want = tables.file, tables.want
-        query = (
-            select(func.sum(file.c.size))
-            .join(want, want.c.file_id == file.c.id)
-            .where(want.c.profile == profile, file.c.state.in_(tables.HAS_COPY), ~file.c.declined)
-        )
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar() or 0)
+            return sum(
+                tally.present
+                for tally in tallies(connection, profile)
+                if tally.state.value in tables.HAS_COPY and not tally.declined
+            )
 
     # -- what runs have reserved
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, select, update
 
 from jwstwatch.core.model import Outcome
-from jwstwatch.store import tables
+from jwstwatch.store import tables, triggers
 from jwstwatch.store.engine import Database
 from jwstwatch.store.runs import release_claims
 from jwstwatch.store.store import Store
@@ -58,6 +58,7 @@ def _copy_rows(source: Connection, engine: Engine) -> None:
             rows = source.execution_options(yield_per=_LOT).execute(select(table))
             for lot in rows.mappings().partitions():
                 target.execute(table.insert(), [dict(row) for row in lot])
+        triggers.create(target)  # not above: the counts have been copied, too
 
 
 def end_run_of(store: Store, profile: str) -> bool:

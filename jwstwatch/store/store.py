@@ -7,6 +7,7 @@ from types import TracebackType
 from jwstwatch.store.completions import Completions
 from jwstwatch.store.drops import Drops
 from jwstwatch.store.engine import Database, open_database
+from jwstwatch.store.folders import Folders
 from jwstwatch.store.gaps import Gaps
 from jwstwatch.store.headers import Headers
 from jwstwatch.store.histories import Histories
@@ -54,6 +55,7 @@ class Store:
         self.drops = Drops(database)
         self.pruning = Pruning(database)
         self.roots = Roots(database)
+        self.folders = Folders(database)
         self.sites = Sites(database)
         self.parts = Parts(database)
         self.headers = Headers(database)
@@ -136,8 +138,10 @@ def _was_never_used(database: Database) -> bool:
 
 
 def _empty() -> Store:
-    from jwstwatch.store import tables
+    from jwstwatch.store import tables, triggers
 
     database = open_database("sqlite://")
     tables.metadata.create_all(database.engine)
+    with database.write() as connection:
+        triggers.create(connection)
     return Store(database)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from jwstwatch.core.model import FileState
-from jwstwatch.store.types import CompressedJson, Json, UtcDateTime
+from jwstwatch.store.types import CompressedJson, Json, Total, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -49,6 +49,7 @@ profile = Table(
     Column("rechecked_at", UtcDateTime),
     Column("completed_at", UtcDateTime, comment="start of the last run whose listing was whole"),
     Column("approved_bytes", BigInteger, comment="largest plan that somebody said yes to; null: none"),
+    Column("batch", Integer, comment="observations in a product question that was answered in good time"),
 )
 
 run = Table(
@@ -78,6 +79,8 @@ run = Table(
     Column("found", Integer, comment="observations that its query returned; null: it was not answered"),
     Column("from_floor", Boolean, comment="the query reached back to the profile's floor"),
     Index(None, "profile", "started_at"),
+    Index(None, "profile", "id"),
+    Index(None, "outcome", "profile"),
 )
 
 observation = Table(
@@ -112,6 +115,8 @@ interest = Table(
     Column("profile", String(64), primary_key=True),
     Column("observation_id", Key, ForeignKey("observation.id", ondelete="CASCADE"), primary_key=True),
     Column("products_checked_at", UtcDateTime, comment="null: its product list is wanted at the next run"),
+    Column("digest", String(64), comment="of its product list and of what judged it; null: judge it anew"),
+    Column("planned", Integer, comment="files of the profile that this list asked for"),
     Index(None, "observation_id"),
     comment="which profile's query found which observation",
 )
@@ -133,6 +138,7 @@ product = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("sampled_at", UtcDateTime, comment="when the archive was last asked for its validators"),
     Index(None, "proposal", "obsnum"),
+    Index(None, "sampled_at", sqlite_where=text("sampled_at IS NOT NULL")),
 )
 
 version = Table(
@@ -146,6 +152,7 @@ version = Table(
     Column("began_at", UtcDateTime, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
     Column("why", Text, nullable=False, comment="the facts that contradicted it"),
+    Index(None, "ended_at", sqlite_where=text("why LIKE 'http.%'")),
     comment="a former content of a product: what the archive stated of it",
 )
 
@@ -185,6 +192,7 @@ root = Table(
     Column("uuid", String(36), nullable=False, unique=True),
     Column("path", Text, nullable=False, unique=True),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("copies", BigInteger, nullable=False, server_default="0", comment="kept by triggers"),
 )
 
 file = Table(
@@ -222,6 +230,8 @@ file = Table(
     ),
     Index(None, "claimed_by"),
     Index(None, "state", "next_attempt_at"),
+    Index(None, "attempted_by"),
+    Index(None, "unselected", sqlite_where=text("unselected = 1")),
 )
 
 HAS_COPY = (FileState.PRESENT.value, FileState.STALE.value, FileState.GONE.value)
@@ -253,6 +263,33 @@ want = Table(
     Index(None, "file_id"),
     Index(None, "profile", "product_id"),
     comment="which profile selects which file",
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("profile", String(64), primary_key=True),
+    Column("state", String(10), primary_key=True),
+    Column("declined", Boolean, primary_key=True),
+    Column("superseded", Boolean, primary_key=True),
+    Column("kept", Boolean, primary_key=True, comment="the profile keeps the older revision that is there"),
+    Column("files", BigInteger, nullable=False, server_default="0"),
+    Column("present", Total(), nullable=False, server_default="0", comment="bytes of the copies on disk"),
+    Column("listed", Total(), nullable=False, server_default="0", comment="bytes of the products"),
+    sqlite_with_rowid=False,
+    comment="how many files each profile wants in which state; kept by triggers (`store/triggers.py`)",
+)
+
+folder = Table(
+    "folder",
+    metadata,
+    Column("profile", String(64), primary_key=True),
+    Column("root_id", Key, ForeignKey("root.id", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True, comment="relative to the root, empty for the root itself"),
+    Column("mark", Text, comment="what a look at it said when its files were compared; null: compare them"),
+    Column("looked_at", UtcDateTime, nullable=False, comment="when its files were compared last"),
+    Index(None, "root_id"),
+    comment="a folder in which a profile has copies, so that an unchanged one need not be listed",
 )
 
 intent = Table(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, LargeBinary
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, LargeBinary, Numeric
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
@@ -16,6 +17,23 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """Return what writes a time: most rows of a lot share one, and writing it costs most of a row."""
+        write = super().bind_processor(dialect)
+        if write is None:
+            return None
+        known: tuple[Any, Any] = (None, None)
+
+        def remembering(value: Any) -> Any:
+            nonlocal known
+            former, written = known  # in one step: another thread may write another time
+            if value is not former:
+                written = write(value)
+                known = (value, written)
+            return written
+
+        return remembering
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -29,6 +47,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Total(TypeDecorator[int]):
+    """A sum of what each may be as large as BigInteger; beyond that SQLite goes on with a fraction."""
+
+    impl = Numeric(30, 0)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return BigInteger() if dialect.name == "sqlite" else self.impl_instance
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> int | None:  # noqa: ARG002
+        return None if value is None else int(value)
 
 
 class Json(TypeDecorator[Any]):

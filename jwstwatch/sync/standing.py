@@ -52,7 +52,7 @@ def standing(
         "profiles": [_profile(known, profile) for profile in settings.profiles.values()],
         "archive": parts.archive(known),
         "token": parts.token(store, token, now=now),
-        "roots": parts.roots(settings, store, kept),
+        "roots": parts.roots(known, kept),
         "running": parts.running(known),
         "notices": parts.notices(known),
         "configuration": parts.configuration(settings, live),
@@ -78,8 +78,11 @@ def standing_of_profile(
     from jwstwatch.sync.rules import root_of
 
     profile = settings.profile(name)
-    known = _know(settings, store, now=now, live=live, next_runs=next_runs, kept=kept or Kept())
-    files, size = store.transfers.planned(_NO_RUN, name, now=now)
+    kept = kept or Kept()
+    known = _know(settings, store, now=now, live=live, next_runs=next_runs, kept=kept)
+    files, size = kept.answer(f"plan of {name}", lambda: store.transfers.planned(_NO_RUN, name, now=now))
+    withheld = kept.answer(f"withheld of {name}", lambda: Outlook(store.database).withheld(name, now=now))
+    failing = kept.answer(f"failing of {name}", lambda: _failing(store, name))
     return {
         "profile": {
             **_profile(known, profile),
@@ -88,7 +91,7 @@ def standing_of_profile(
             "plan": {"files": files, "bytes": size},
         },
         "runs": [run_document(record) for record in store.runs.history(profile=name, limit=LAST_RUNS)],
-        "failed": [_failed(report) for report in _failing(store, name)],
+        "failed": [_failed(report) for report in failing],
         "withheld": [
             {
                 "reason": some.reason,
@@ -96,7 +99,7 @@ def standing_of_profile(
                 "files": some.files,
                 "bytes": some.size,
             }
-            for some in Outlook(store.database).withheld(name, now=now)
+            for some in withheld
         ],
         "running": [run for run in parts.running(known) if run["profile"] == name],
         "at": iso(now),
@@ -192,15 +195,10 @@ def _chosen(profile: Profile) -> dict[str, object]:
 
 def _failing(store: Store, name: str) -> list[FileReport]:
     """Return what did not arrive though it was tried, the next to be tried first."""
-    from jwstwatch.store.reports import FileQuery
-
-    asked = FileQuery(profile=name, states=(FileState.FAILED, FileState.STALE))
-    found = [
-        file
-        for file in store.reports.files(asked)
-        if not file.declined and (file.attempts or file.state is FileState.FAILED)
-    ]
-    return sorted(found, key=lambda file: (file.next_attempt_at is None, file.next_attempt_at, file.name))
+    return sorted(
+        store.reports.troubled(name),
+        key=lambda file: (file.next_attempt_at is None, file.next_attempt_at, file.name),
+    )
 
 
 def _failed(report: FileReport) -> dict[str, object]:

@@ -112,11 +112,13 @@ def token(store: Store, found: Token | None, *, now: datetime) -> dict[str, obje
     }
 
 
-def roots(settings: Settings, store: Store, kept: Kept) -> list[dict[str, object]]:
+def roots(known: Known, kept: Kept) -> list[dict[str, object]]:
     """Return every output folder that the state has used, and what waits for space there."""
     documents: list[dict[str, object]] = []
-    names = list(settings.profiles)
-    waiting = kept.answer(f"waiting for {names}", lambda: store.reservations.waiting_by_root(names))
+    settings, store, names = known.settings, known.store, list(known.settings.profiles)
+    waiting: Mapping[Path, tuple[int, int]] = {}
+    if any(each.limit is Limit.SPACE and each.profile in names for each in known.waiting):
+        waiting = kept.answer(f"waiting for {names}", lambda: store.reservations.waiting_by_root(names))
     for root in kept.answer("roots", store.roots.all):
         found = kept.mounts.look(root.path, root.uuid)
         files, size = waiting.get(root.path, (0, 0))

@@ -19,6 +19,7 @@ from jwstwatch.store import migrate
 from jwstwatch.store.engine import Database, open_database
 from jwstwatch.store.store import Store
 from jwstwatch.store.tables import metadata
+from jwstwatch.store.tallies import discrepancies
 from tests.store.desk import Desk
 from tests.store.postgres import Server, find_binaries, running
 
@@ -93,9 +94,11 @@ def url(database: Database) -> str:
 
 
 @pytest.fixture
-def store(database: Database) -> Store:
-    """That state, open."""
-    return Store(database)
+def store(database: Database) -> Iterator[Store]:
+    """That state, open; whatever a test does to it, the counts that are kept must be right in the end."""
+    yield Store(database)
+    with database.read() as connection:
+        assert list(discrepancies(connection)) == []
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, select, text
 
-from jwstwatch.core.model import Trigger
+from jwstwatch.core.model import FileState, Trigger
 from jwstwatch.core.naming import parse_obs_id
 from jwstwatch.errors import BusyError, ExitCode, StateError, StorageError
-from jwstwatch.store import backups, migrate, schema, tables
+from jwstwatch.store import backups, migrate, schema, tables, tallies, triggers
 from jwstwatch.store.engine import Database, sqlite_path
 from jwstwatch.store.locks import exclusive
 from jwstwatch.store.schema import NEWEST, SCHEMAS
@@ -65,7 +65,20 @@ def describe(engine: Engine) -> dict[str, Any]:
             "indexes": sorted(map(plain, inspector.get_indexes(table))),
             "checks": sorted(map(repr, inspector.get_check_constraints(table))),
         }
-    return found
+    return found | triggers_of(engine)
+
+
+def triggers_of(engine: Engine) -> dict[str, Any]:
+    """Return every trigger, and what it does, whatever its line breaks; nothing where there is none."""
+    query = "SELECT name, sql, '', '' FROM sqlite_master WHERE type = 'trigger'"
+    if engine.dialect.name != "sqlite":
+        query = """SELECT tgname, pg_get_triggerdef(pg_trigger.oid), prosrc, proconfig::text FROM pg_trigger
+            JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal"""
+    with engine.connect() as connection:
+        return {
+            f"trigger {name}": [" ".join((each or "").split()) for each in does]
+            for name, *does in connection.execute(text(query))
+        }
 
 
 def test_the_migrations_build_what_the_models_say(empty_url: str, open_at: Open) -> None:
@@ -81,18 +94,22 @@ def test_the_migrations_build_what_the_models_say(empty_url: str, open_at: Open)
 def test_the_migrations_and_the_models_agree_on_what_alembic_does_not_compare(
     url: str, empty_url: str, open_at: Open
 ) -> None:
-    made = open_at(empty_url).engine
-    tables.metadata.create_all(made)
-    assert describe(open_at(url).engine) == describe(made)
+    made = open_at(empty_url)
+    tables.metadata.create_all(made.engine)
+    with made.write() as connection:
+        triggers.create(connection)
+    assert describe(open_at(url).engine) == describe(made.engine)
 
 
 @pytest.mark.parametrize("backend", [POSTGRES])
 def test_the_migrations_and_the_models_agree_on_postgresql_too(
     url: str, empty_url: str, open_at: Open
 ) -> None:
-    made = open_at(empty_url).engine
-    tables.metadata.create_all(made)
-    assert describe(open_at(url).engine) == describe(made)
+    made = open_at(empty_url)
+    tables.metadata.create_all(made.engine)
+    with made.write() as connection:
+        triggers.create(connection)
+    assert describe(open_at(url).engine) == describe(made.engine)
 
 
 def test_a_schema_can_be_taken_down_to_nothing_and_built_again(empty_url: str, open_at: Open) -> None:
@@ -274,6 +291,33 @@ def test_observations_that_were_known_get_the_numbers_that_new_ones_get(
         found = {row.obs_id: row.obsnum for row in connection.execute(query)}
     assert found == {name: parse_obs_id(name).obsnum for name in names}
     assert sorted(found.values(), key=str) == [3, 4, 5, 6, 7, None, None, None, None]
+
+
+def test_what_is_there_already_is_counted_once_and_then_kept_up(empty_url: str, open_at: Open) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), "0005")
+    with database.write() as connection:
+        for name in ("root", "profile", "run"):
+            connection.execute(tables.metadata.tables[name].insert().values(FIRST[name]))
+        for number, state in enumerate(("present", "stale", "gone", "wanted", "gone"), 1):
+            made = FIRST["product"] | {"id": number, "uri": f"u{number}", "size": 2**62}
+            connection.execute(tables.product.insert().values(made))
+            size = number * 10 if number < 4 else None
+            row = {"id": number, "product_id": number, "path": f"p{number}", "state": state, "size": size}
+            connection.execute(tables.file.insert().values(FIRST["file"] | {"revision": 1} | row))
+            want = {"file_id": number, "product_id": number, "keeps": number == 2}
+            connection.execute(tables.want.insert().values(FIRST["want"] | want))
+    command.upgrade(alembic_on(database), "0006")
+    with database.read() as connection:
+        assert list(tallies.discrepancies(connection)) == []
+        found = [(each.state, each.kept, each.files, each.present) for each in tallies.tallies(connection)]
+        copies = connection.execute(text("SELECT copies FROM root")).scalar_one()
+    told = [(FileState.GONE, False, 2, 30), (FileState.PRESENT, False, 1, 10), (FileState.STALE, True, 1, 20)]
+    assert found == [*told, (FileState.WANTED, False, 1, 0)]
+    assert copies == 3
+    with database.write() as connection:
+        connection.execute(tables.file.delete().where(tables.file.c.id != 2))
+        assert [each.state for each in tallies.tallies(connection)] == [FileState.STALE]
 
 
 def test_a_state_of_the_first_schema_is_upgraded_when_it_is_opened(empty_url: str, open_at: Open) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.retrying import FailureKind
+from jwstwatch.store.engine import Database
+from jwstwatch.store.outlook import Outlook
 from jwstwatch.store.reports import FileQuery, ProfileCounts
 from jwstwatch.store.runs import Counts
+from tests.store.conftest import SQLITE
 from tests.store.desk import DAY, HOUR, JPG, NOW, OTHER, RATE, Desk, digest, file_names, observation, row
 
 UNCAL = "jw01345002001_02101_00001_nrca1_uncal.fits"
@@ -111,6 +120,62 @@ def test_sizes_beyond_what_four_bytes_hold_are_summed(desk: Desk) -> None:
         desk.replan(name)
     assert desk.store.reports.counts()[desk.profile].bytes_wanted == 3 * 2**42
     assert desk.store.transfers.planned(desk.run.id, desk.profile, now=NOW) == (3, 3 * 2**42)
+
+
+@pytest.mark.parametrize("backend", [SQLITE])
+def test_how_things_stand_is_told_without_a_look_at_what_is_simply_present(desk: Desk) -> None:
+    one_of_each(desk)
+    database = desk.store.database
+    asked: dict[str, Callable[[], object]] = {
+        "counts": desk.store.reports.counts,
+        "of a run": lambda: desk.store.reports.of_run(desk.run.id, desk.profile),
+        "unselected": lambda: desk.store.reports.unselected([desk.profile]),
+        "troubled": lambda: desk.store.reports.troubled(desk.profile),
+        "withheld": lambda: Outlook(database).withheld(desk.profile, now=NOW),
+        "roots": desk.store.roots.all,
+        "used": lambda: desk.store.reservations.used(desk.profile),
+        "profiles": desk.store.profiles.all,
+    }
+    for question, ask in asked.items():
+        plan = "; ".join(plans_of(database, ask))
+        assert plan, question
+        assert not re.search(r"SCAN (file|want|product|listing)\b", plan), (question, plan)
+        # One index entry for each file of the profile: that of other profiles is read where copies may go.
+        if question != "unselected":
+            assert not re.search(r"SEARCH want USING [^;(]*\(profile=\?\)", plan), (question, plan)
+
+
+def statements_of(database: Database, ask: Callable[[], object]) -> list[tuple[str, Any]]:
+    """Return the statements, with their parameters, that a question takes."""
+    asked: list[tuple[str, Any]] = []
+
+    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", keep)
+    try:
+        ask()
+    finally:
+        event.remove(database.engine, "before_cursor_execute", keep)
+    return asked
+
+
+def plans_of(database: Database, ask: Callable[[], object]) -> list[str]:
+    """Return what SQLite says of how it answers a question."""
+    asked = statements_of(database, ask)
+    with database.read() as connection:
+        return [
+            str(row[3])
+            for statement, parameters in asked
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        ]
+
+
+def test_what_did_not_arrive_though_it_was_tried_is_told(desk: Desk) -> None:
+    names = one_of_each(desk)
+    told = {report.name for report in desk.store.reports.troubled(desk.profile)}
+    assert told == {names[fate] for fate in ("stale, failed", "failed", "failed before", "in the way")}
+    assert desk.store.reports.troubled(OTHER) == []
 
 
 # The inventory
