@@ -17,7 +17,7 @@ from jwstwatch.core.layout import PICTURES
 from jwstwatch.core.parameter_kinds import Maybe, Plain, Several
 from jwstwatch.core.parameter_priority import PriorityWord
 from jwstwatch.core.parameter_reactions import ReactionChoice
-from jwstwatch.core.parameter_scalars import Boolean, Folder, Integer, Number, RelativeName, Word
+from jwstwatch.core.parameter_scalars import Boolean, Choice, Folder, Integer, Number, RelativeName, Word
 from jwstwatch.core.parameter_sizes import Size
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
 from jwstwatch.core.parameter_units import Cron, Duration, TimeZone
@@ -54,6 +54,10 @@ _ANY_COLUMNS = Several(Word("a column's name", placeholder_word="COLUMN"))
 _KEYWORDS = Several(Word("a FITS keyword", placeholder_word="KEYWORD"))
 _PIXELS = Maybe(Integer(1, 10000, "a number of pixels", "PIXELS"))
 _SWITCH = Boolean()
+
+EVERY_RUN: Final = "every-run"
+RECHECK: Final = "recheck"
+"""How a run compares the disk with the state: every file, or those in folders that changed."""
 
 _FETCHES_AGAIN = "every run of the daemon would fetch all files again; type it where it is needed once"
 _TRUSTS_FILES = "the daemon would never notice a file that is cut or missing; type it where it is needed once"
@@ -410,6 +414,16 @@ class Parameters:
         200,
         "Present files a day whose ETag or Last-Modified is compared with the archive's, each at most once a "
         "week, so that new content of the same size is found; 0: none.",
+        group=Group.SCHEDULE,
+        legacy=False,
+    )
+    disk_check: str = parameter(
+        Choice((EVERY_RUN, RECHECK)),
+        EVERY_RUN,
+        "Which files a run looks for on the disk: every-run all that are known there, recheck those in "
+        "folders whose times changed since, and all of them once a day (or each recheck, if that is "
+        "shorter). With recheck a missing file is found at once too, one that was cut or changed in its "
+        "place within a day; the file system has to keep its folders' times.",
         group=Group.SCHEDULE,
         legacy=False,
     )

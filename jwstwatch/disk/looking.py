@@ -13,7 +13,7 @@ from pathlib import Path
 from jwstwatch.core.planning import DiskKind, OnDisk
 from jwstwatch.files import translate_storage_errors
 
-_FEW = 4
+FEW = 4
 """Up to so many names of a folder are asked one by one; more are found by listing it."""
 
 _BLOCK = 1 << 20
@@ -33,7 +33,7 @@ def look(root: Path, paths: Iterable[str]) -> dict[str, OnDisk]:
         place = root / folder if folder else root
         prefix = f"{folder}/" if folder else ""
         with translate_storage_errors(place):
-            entries = _ask_each(place, wanted) if len(wanted) <= _FEW else _list(place, wanted)
+            entries = _ask_each(place, wanted) if len(wanted) <= FEW else _list(place, wanted)
         found.update({prefix + name: entry for name, entry in entries.items()})
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +30,19 @@ class Walked:
 
 
 def walk(
-    root: Path, *, unreadable: Callable[[str], None], hidden: bool = False, enter: Collection[str] = ()
+    root: Path,
+    *,
+    unreadable: Callable[[str], None],
+    hidden: bool = False,
+    enter: Collection[str] = (),
+    only: Mapping[str, Collection[str]] | None = None,
 ) -> Iterator[Walked]:
     """Yield everything below `root` that is no folder and whose name does not begin with a dot.
 
     Each folder is visited once, however many links lead to it, and by its own path where it lies below
     `root`; folders that begin with a dot are left out, but for the names in `enter`. With `hidden` files that
-    begin with one are found too. `unreadable` hears of folders that cannot be listed.
+    begin with one are found too. `unreadable` hears of folders that cannot be listed. In the folders
+    (relative to `root`) that `only` has, no other names than those are looked at.
     """
     with translate_storage_errors(root):
         seen = {_identity(root.stat())}
@@ -48,7 +54,9 @@ def walk(
         folder = folders.popleft() if folders else _follow(root, links.popleft(), seen)
         if folder is None:
             continue
-        for name, status in _try_to_list(root / folder, unreadable, hidden=hidden or bool(enter)):
+        names = None if only is None else only.get(folder)
+        entries = _try_to_list(root / folder, unreadable, hidden=hidden or bool(enter), names=names)
+        for name, status in entries:
             path = f"{folder}/{name}" if folder else name
             is_folder = stat.S_ISDIR(status.st_mode)
             meant = name in enter if is_folder else hidden and stat.S_ISREG(status.st_mode)
@@ -64,12 +72,17 @@ def walk(
                 yield Walked(path=path, kind=_kind(status.st_mode), size=status.st_size)
 
 
-def in_folder(root: Path, folder: str, *, unreadable: Callable[[str], None]) -> Iterator[Walked]:
-    """Yield what stands in one folder below `root` and is no folder, hidden or not; none where it is away."""
+def in_folder(
+    root: Path, folder: str, *, unreadable: Callable[[str], None], names: Collection[str] | None = None
+) -> Iterator[Walked]:
+    """Yield what stands in one folder below `root` and is no folder, hidden or not; none where it is away.
+
+    Where `names` are given, others are not looked at.
+    """
     place = root / folder if folder else root
     if not place.is_dir():
         return
-    for name, status in _try_to_list(place, unreadable, hidden=True):
+    for name, status in _try_to_list(place, unreadable, hidden=True, names=names):
         path = f"{folder}/{name}" if folder else name
         if name.startswith(".") and not stat.S_ISREG(status.st_mode):
             continue
@@ -79,10 +92,10 @@ def in_folder(root: Path, folder: str, *, unreadable: Callable[[str], None]) -> 
 
 
 def _try_to_list(
-    folder: Path, unreadable: Callable[[str], None], *, hidden: bool
+    folder: Path, unreadable: Callable[[str], None], *, hidden: bool, names: Collection[str] | None = None
 ) -> list[tuple[str, os.stat_result]]:
     try:
-        return _list(folder, hidden=hidden)
+        return _list(folder, hidden=hidden) if names is None else _ask_each(folder, names, hidden=hidden)
     except OSError as error:
         shown = str(folder).encode(errors="replace").decode()
         unreadable(f"{shown} cannot be read: {error.strerror}")
@@ -100,6 +113,18 @@ def _list(folder: Path, *, hidden: bool = False) -> list[tuple[str, os.stat_resu
                 found.append((entry.name, entry.stat(follow_symlinks=False)))
             except FileNotFoundError:
                 continue
+    return found
+
+
+def _ask_each(folder: Path, names: Iterable[str], *, hidden: bool) -> list[tuple[str, os.stat_result]]:
+    found = []
+    for name in sorted(names):
+        if name.startswith(".") and not hidden:
+            continue
+        try:
+            found.append((name, os.lstat(folder / name)))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
     return found
 
 

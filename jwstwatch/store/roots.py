@@ -7,13 +7,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, exists, func, or_, select, true, update
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import BusyError, UsageError
-from jwstwatch.store import arrivals, events, tables
+from jwstwatch.store import arrivals, bulk, events, tables
+from jwstwatch.store.conditions import in_root
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.runs import bury_dead
@@ -74,21 +76,18 @@ class Roots:
 
     def get(self, path: Path) -> RootRecord | None:
         """Return the root with this path, None where the state has not used it yet."""
-        return next((record for record in self.all() if record.path == path), None)
+        return next(iter(self._records(tables.root.c.path == str(path))), None)
 
     def all(self) -> list[RootRecord]:
         """Return every root of the state, oldest first."""
-        root, file = tables.root, tables.file
-        copies = (
-            select(func.count())
-            .select_from(file)
-            .where(file.c.root_id == root.c.id, has_copy())
-            .scalar_subquery()
-        )
-        query = select(root.c.id, root.c.uuid, root.c.path, copies.label("files")).order_by(root.c.id)
+        return self._records(true())
+
+    def _records(self, condition: ColumnElement[bool]) -> list[RootRecord]:
+        root = tables.root
+        query = select(root).where(condition).order_by(root.c.id)
         with self._database.read() as connection:
             return [
-                RootRecord(id=row.id, uuid=row.uuid, path=Path(row.path), files=row.files)
+                RootRecord(id=row.id, uuid=row.uuid, path=Path(row.path), files=row.copies)
                 for row in connection.execute(query)
             ]
 
@@ -128,6 +127,7 @@ class Roots:
                 connection.execute(update(root).where(root.c.id == root_id).values(path=unlike))
             for root_id, path in paths.items():
                 connection.execute(update(root).where(root.c.id == root_id).values(path=str(path)))
+            _forget_marks(connection, paths)
 
     def require_idle(self, root_id: int, profiles: Collection[str], *, now: datetime) -> None:
         """Raise `BusyError` while a run goes on that works in the root.
@@ -154,6 +154,7 @@ class Roots:
         """Accept another marker (or a new one) for a root."""
         with self._database.write() as connection:
             connection.execute(update(tables.root).where(tables.root.c.id == root_id).values(uuid=identity))
+            _forget_marks(connection, [root_id])
 
     def copies(self, root_id: int, *, profile: str | None = None) -> Iterator[list[Copy]]:
         """Yield the copies below a root in path order (the database's), some thousands at a time.
@@ -175,25 +176,24 @@ class Roots:
                 rows = connection.execute(query).all()
             if not rows:
                 return
-            yield [
-                Copy(
-                    file_id=row.id,
-                    product_id=row.product_id,
-                    path=row.path,
-                    size=row.size,
-                    modified_ns=row.modified_ns,
-                    sha256=row.sha256,
-                    gone=row.state == FileState.GONE.value,
-                )
-                for row in rows
-            ]
+            yield [_copy(row) for row in rows]
             after = rows[-1].path
+
+    def copies_at(self, root_id: int, paths: Collection[str]) -> list[Copy]:
+        """Return the copies that are watched at some of these paths of a root."""
+        file = tables.file
+        found: list[Copy] = []
+        with self._database.read() as connection:
+            for some in bulk.chunks(paths):
+                query = select(file).where(file.c.root_id == root_id, file.c.path.in_(some))
+                found += map(_copy, connection.execute(query.where(has_copy(), ~file.c.declined)))
+        return found
 
     def lost_for_good(self, root_id: int, *, profile: str) -> list[Copy]:
         """Return what the archive has no more and no copy is known of, as far as one was verified once."""
         file, want = tables.file, tables.want
         query = select(file).where(
-            file.c.root_id == root_id,
+            in_root(root_id),
             file.c.state == FileState.GONE.value,
             file.c.size.is_(None),
             func.coalesce(file.c.sha256, "") != "",
@@ -201,17 +201,7 @@ class Roots:
             exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
         )
         with self._database.read() as connection:
-            return [
-                Copy(
-                    file_id=row.id,
-                    product_id=row.product_id,
-                    path=row.path,
-                    size=None,
-                    sha256=row.sha256,
-                    gone=True,
-                )
-                for row in connection.execute(query.order_by(file.c.path))
-            ]
+            return [_copy(row) for row in connection.execute(query.order_by(file.c.path))]
 
     def record_found(self, run_id: int | None, found: Sequence[Copy], *, now: datetime) -> None:
         """Copies of what the archive has no more are there again, with the bytes that were verified."""
@@ -264,6 +254,24 @@ class Roots:
         return len(lost)
 
 
+def _forget_marks(connection: Connection, root_ids: Collection[int]) -> None:
+    """A root is another folder, or elsewhere: all of it is compared at the next run."""
+    folder = tables.folder
+    connection.execute(delete(folder).where(folder.c.root_id.in_(list(root_ids))))
+
+
+def _copy(row: Row[Any]) -> Copy:
+    return Copy(
+        file_id=row.id,
+        product_id=row.product_id,
+        path=row.path,
+        size=row.size,
+        modified_ns=row.modified_ns,
+        sha256=row.sha256,
+        gone=row.state == FileState.GONE.value,
+    )
+
+
 def _lose(connection: Connection, loss: Loss, now: datetime) -> bool:
     file, copy = tables.file, loss.copy
     as_judged = [file.c.id == loss.file_id, has_copy(), ~file.c.declined]
@@ -295,4 +303,13 @@ def has_copy() -> ColumnElement[bool]:
     return and_(
         file.c.state.in_(tables.HAS_COPY),
         or_(file.c.state != FileState.GONE.value, file.c.size.is_not(None)),
+    )
+
+
+def has_no_copy() -> ColumnElement[bool]:
+    """The opposite, in the words of an index: of many files these are few."""
+    file = tables.file
+    return or_(
+        file.c.state.in_([state.value for state in FileState if state.value not in tables.HAS_COPY]),
+        and_(file.c.state == FileState.GONE.value, file.c.size.is_(None)),
     )

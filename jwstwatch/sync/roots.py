@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from jwstwatch.core.parameters import RECHECK
 from jwstwatch.core.planning import DiskKind, OnDisk
 from jwstwatch.disk import looking, markers
 from jwstwatch.errors import RootMissingError, StorageError
+from jwstwatch.store.bulk import chunks
 from jwstwatch.store.roots import Copy, Loss, RootRecord
+from jwstwatch.sync import scanning
 from jwstwatch.sync.context import Context
 from jwstwatch.sync.listing import Subject
 
@@ -30,7 +33,7 @@ def open_root(
     if known is not None:
         if known.uuid != identity:  # nothing of ours lay there
             context.store.roots.set_identity(known.id, identity)
-        return known
+        return replace(known, uuid=identity)
     same = next((root for root in context.store.roots.all() if root.uuid == identity), None)
     if same is not None and same.path == path:
         return same  # another run was quicker with its first use
@@ -55,30 +58,60 @@ def require_there(root: RootRecord) -> None:
 
 
 def check_disk(context: Context, subject: Subject) -> None:
-    """Compare what the state believes to be on disk with the disk; what is missing or cut is wanted again."""
+    """Compare what the state believes to be on disk with the disk; what is missing or cut is wanted again.
+
+    With `disk_check: recheck` only folders that changed since are compared, but for a whole look once a day.
+    """
     parameters = subject.profile.parameters
     if parameters.skip_check_if_outfile_exists:
         return
-    losses: list[Loss] = []
-    checked = vanished = 0
-    for copies in context.store.roots.copies(subject.root.id, profile=subject.profile.name):
-        found = looking.look(subject.root.path, [copy.path for copy in copies])
-        checked += len(copies)
-        for copy in copies:
-            reason = _problem(copy, found.get(copy.path), sizes=not parameters.skip_check_filesize)
-            if reason is not None:
-                vanished += copy.path not in found
-                losses.append(Loss.of(copy, reason))
-    if vanished > max(FEWEST_ALARMING, ALARMING_SHARE * checked):
-        raise StorageError(
-            f"{vanished} of {checked} files vanished from {subject.root.path} since the last run",
-            hint="Nothing was fetched or marked. Is a disk below it not mounted? If it is right that they "
-            f"are gone: `jwstwatch root accept {subject.root.path}`.",
-        )
+    # What was compared without sizes was not compared.
+    by_folders = parameters.disk_check == RECHECK and not parameters.skip_check_filesize
+    look = scanning.look_at_changed(context, subject) if by_folders else None
+    if look is None:
+        look = scanning.look_at_all(context, subject, remember=by_folders)
+    _alarm(context, subject, look)
     _take_back(context, subject)
+    losses = _losses(context, subject, look.suspects)
     if losses:
+        require_there(subject.root)
         context.report.warned(f"{len(losses)} files are missing or damaged on disk and are fetched again")
         context.store.roots.record_losses(subject.run.id, losses, now=context.now())
+    # Only now: what a mark covers is not looked at again.
+    if by_folders:
+        # A loss that was not recorded, as somebody changed its file meanwhile, is judged anew.
+        look.marks.update(dict.fromkeys((path.rpartition("/")[0] for path in look.suspects), None))
+        context.store.folders.remember(
+            subject.root.id, subject.profile.name, look.marks, every=look.whole, now=subject.run.started_at
+        )
+
+
+def _alarm(context: Context, subject: Subject, look: scanning.Look) -> None:
+    """Raise `StorageError` where more is gone than anybody would have deleted."""
+    if look.missing <= FEWEST_ALARMING:
+        return
+    root, name = subject.root, subject.profile.name
+    files = look.checked if look.whole else context.store.folders.count(root.id, name)
+    if look.missing > max(FEWEST_ALARMING, ALARMING_SHARE * files):
+        raise StorageError(
+            f"{look.missing} of {files} files vanished from {root.path} since the last run",
+            hint="Nothing was fetched or marked. Is a disk below it not mounted? If it is right that they "
+            f"are gone: `jwstwatch root accept {root.path}`.",
+        )
+
+
+def _losses(context: Context, subject: Subject, suspects: Sequence[str]) -> list[Loss]:
+    """Look again at what seemed wrong, each with what the state has of it now."""
+    sizes = not subject.profile.parameters.skip_check_filesize
+    losses: list[Loss] = []
+    for paths in chunks(suspects):
+        copies = context.store.roots.copies_at(subject.root.id, paths)
+        found = looking.look(subject.root.path, [copy.path for copy in copies])
+        for copy in copies:
+            reason = _problem(copy, found.get(copy.path), sizes=sizes)
+            if reason is not None:
+                losses.append(Loss.of(copy, reason))
+    return losses
 
 
 def _take_back(context: Context, subject: Subject) -> None:

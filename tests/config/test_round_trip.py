@@ -32,7 +32,7 @@ from jwstwatch.core.parameter_scalars import (
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile, WebAddress
 from jwstwatch.core.parameter_sizes import Size
 from jwstwatch.core.parameter_timetables import Rates
-from jwstwatch.core.parameter_units import Cron, Duration, MinuteOfDay, Seconds, TimeZone
+from jwstwatch.core.parameter_units import Cron, Duration, Keeping, MinuteOfDay, Seconds, TimeZone
 from jwstwatch.core.parameter_words import Detector, Instruments, ProposalChoice, Proposals, Range
 from jwstwatch.core.parameters import PARAMETERS
 from jwstwatch.core.reactions import Reaction, Reactions
@@ -126,6 +126,7 @@ SIMPLE: dict[type, st.SearchStrategy[Any]] = {
     PriorityWord: st.sampled_from(["jpg", "rate", "_cal.fits", "asn.json", "level3", "others"]),
     ReactionChoice: reactions(),
     MinuteOfDay: st.integers(0, 1439),
+    Keeping: st.none() | st.timedeltas(timedelta(days=30), timedelta(days=3660)),
     File: PATHS,
     TokenFile: PATHS,
     LoopbackAddress: st.tuples(st.sampled_from(["127.0.0.1", "::1"]), st.integers(1, 65535)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_without_any_section_the_service_does_nothing_of_its_own(desk: Desk) -> 
     assert hooks.timeout == 60.0
     assert (settings.metrics.file, settings.metrics.listen, settings.mast.token_file) == (None, None, None)
     assert {source.layer for source in settings.sources.values()} == {Layer.BUILT_IN}
+
+
+@pytest.mark.parametrize(("words", "days"), [("90d", 90), ("2y", 730), ("Always", None), ("", 730)])
+def test_runs_are_kept_for_a_time_or_always(desk: Desk, words: str, days: int | None) -> None:
+    desk.write(f"daemon: {{keep_runs: {words}}}\n")
+    assert desk.load().daemon.keep_runs == (None if days is None else timedelta(days=days))
+
+
+@pytest.mark.parametrize("words", ["29d", "2", "never"])
+def test_runs_of_the_last_month_are_always_kept(desk: Desk, words: str) -> None:
+    desk.write(f"daemon: {{keep_runs: {words}}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        desk.load()
+    (problem,) = caught.value.problems
+    assert "daemon.keep_runs" in problem
 
 
 def test_every_section_is_read_with_its_types(desk: Desk) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jwstwatch.core.planning import DiskKind
-from jwstwatch.disk.walking import Walked, walk
+from jwstwatch.disk.walking import Walked, in_folder, walk
 
 
 def make(root: Path, *paths: str) -> None:
@@ -27,6 +28,19 @@ def test_every_file_is_found_with_its_size(tmp_path: Path) -> None:
     assert set(found) == {"a.fits", "01409/obsnum03/b.fits", "01409/obsnum03/jpg/c.jpg"}
     assert found["a.fits"] == Walked(path="a.fits", kind=DiskKind.FILE, size=6)
     assert found["01409/obsnum03/jpg/c.jpg"].name == "c.jpg"
+
+
+def test_where_all_but_a_few_names_are_known_only_these_are_looked_at(tmp_path: Path) -> None:
+    make(tmp_path, "a.fits", "b.fits", "one/c.fits", "one/d.fits", "one/.e.part", "two/f.fits")
+    only = {"": ["b.fits", "one", "two", "gone.fits"], "one": ["d.fits", ".e.part"]}
+
+    def found(**how: Any) -> list[str]:
+        return [each.path for each in walk(tmp_path, unreadable=pytest.fail, only=only, **how)]
+
+    assert found() == ["b.fits", "one/d.fits", "two/f.fits"]
+    assert found(hidden=True) == ["b.fits", "one/.e.part", "one/d.fits", "two/f.fits"]
+    inside = in_folder(tmp_path, "one", unreadable=pytest.fail, names=["c.fits"])
+    assert [each.path for each in inside] == ["one/c.fits"]
 
 
 def test_what_begins_with_a_dot_is_left_out(tmp_path: Path) -> None:
