@@ -1,4 +1,4 @@
-"""`jwstwatch db`: back the state up, go back to a backup, check it, bring it up to date."""
+"""`jwstwatch db`: back the state up, go back to a backup, check it, bring it up to date, make it smaller."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ _ACTIONS = {
     "restore": "let a backup take the place of the state, which is kept beside it",
     "check": "look for damage, and for what a killed run left behind",
     "upgrade": "bring the state up to date, as the daemon does at its start",
+    "vacuum": "write the state anew, without the room that deleted rows left; stop the daemon first",
 }
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Declare `backup FILE`, `restore FILE`, `check` and `upgrade`."""
+    """Declare `backup FILE`, `restore FILE`, `check`, `upgrade` and `vacuum`."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="|".join(_ACTIONS))
     for name, text in _ACTIONS.items():
         action = actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
@@ -50,6 +51,8 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         return _restore(arguments, settings)
     if arguments.action == "check":
         return _check(arguments, settings)
+    if arguments.action == "vacuum":
+        return _vacuum(arguments, settings)
     return _upgrade(arguments, settings)
 
 
@@ -151,11 +154,12 @@ def _restored_lines(state: Path, source: Path, done: Restored) -> list[str]:
     ]
 
 
-# -- check and upgrade
+# -- check, vacuum and upgrade
 
 
 def _check(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
-    from jwstwatch.store import migrate, schema
+    from jwstwatch.cli.db_size import described, document
+    from jwstwatch.store import schema, sizes
     from jwstwatch.store.checking import check
     from jwstwatch.store.engine import open_database
 
@@ -163,18 +167,32 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
     database = open_database(settings.state_url, look=True, allow_network_state=arguments.allow_network_state)
     try:
         problems = check(database)
-        revision = None if problems else migrate.current_revision(database)
+        size = None if problems else sizes.measure(database)
     finally:
         database.close()
     if arguments.json:
         told = [{"problem": problem.text, "hint": problem.hint} for problem in problems]
-        output.print_json({"state": where, "newest_schema": schema.NEWEST, "problems": told})
+        report = {"state": where, "newest_schema": schema.NEWEST, "problems": told}
+        output.print_json({**report, "size": None if size is None else document(size)})
     elif problems:
         for problem in problems:
             output.complain(problem.text, hint=problem.hint)
-    else:
-        print(f"{where}: sound, and up to date (schema {revision}).")
+    elif size is not None:
+        print(f"{where}: sound, and up to date (schema {schema.NEWEST}).")
+        print(described(size))
     return ExitCode.USAGE if problems else ExitCode.DONE
+
+
+def _vacuum(arguments: argparse.Namespace, settings: Settings) -> ExitCode:
+    from jwstwatch.cli.db_size import vacuum
+    from jwstwatch.store.engine import open_database
+
+    where = _require_state(settings)
+    database = open_database(settings.state_url, allow_network_state=arguments.allow_network_state)
+    try:
+        return vacuum(database, where, as_json=arguments.json)
+    finally:
+        database.close()
 
 
 def _upgrade(arguments: argparse.Namespace, settings: Settings) -> ExitCode:

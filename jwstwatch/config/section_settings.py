@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,7 @@ from jwstwatch.core.parameter_scalars import Choice, File, Integer
 from jwstwatch.core.parameter_secrets import CommandLine, MessageAddresses, TokenFile
 from jwstwatch.core.parameter_table import Group, Specification, parameter, specifications
 from jwstwatch.core.parameter_timetables import Rates
-from jwstwatch.core.parameter_units import MinuteOfDay, Seconds, TimeZone
+from jwstwatch.core.parameter_units import Keeping, MinuteOfDay, Seconds, TimeZone
 from jwstwatch.core.timetables import Limit, Timetable
 
 _COMMAND: Final = Maybe(CommandLine())
@@ -104,7 +105,10 @@ class MastSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonSettings:
-    """How the daemon shares the machine; `log_format` is `text` or `json`."""
+    """How the daemon shares the machine; `log_format` is `text` or `json`.
+
+    `keep_runs` is how long runs are remembered, None for always.
+    """
 
     at_once: int = parameter(
         Integer(1, 64, "a number of profiles"),
@@ -117,6 +121,15 @@ class DaemonSettings:
         Choice(("text", "json")),
         "text",
         "Form of the daemon's log on standard error; the option --log-format wins over it.",
+        group=Group.SERVICE,
+        legacy=False,
+    )
+    keep_runs: timedelta | None = parameter(  # noqa: RUF009
+        Keeping(timedelta(days=30)),
+        timedelta(days=730),
+        "How long the daemon keeps runs that did nothing to any file (`jwstwatch runs`), and notices that "
+        "are over; always: for ever. The last hundred runs of every profile, and the history of every file, "
+        "stay.",
         group=Group.SERVICE,
         legacy=False,
     )

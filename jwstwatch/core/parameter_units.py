@@ -10,6 +10,7 @@ from jwstwatch.core.parameter_kinds import Plain, ScalarKind, ValueNotAllowedErr
 
 _SECOND = 1_000_000
 _UNITS = {
+    "y": 365 * 86_400 * _SECOND,
     "w": 604_800 * _SECOND,
     "d": 86_400 * _SECOND,
     "h": 3_600 * _SECOND,
@@ -17,6 +18,7 @@ _UNITS = {
     "s": _SECOND,
 }
 _SPELLINGS = {
+    "y": "y", "year": "y", "years": "y",
     "w": "w", "week": "w", "weeks": "w",
     "d": "d", "day": "d", "days": "d",
     "h": "h", "hour": "h", "hours": "h",
@@ -86,6 +88,29 @@ class Duration(ScalarKind[timedelta]):
 
     def write(self, value: timedelta) -> Plain:
         return format_duration(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping(ScalarKind[timedelta | None]):
+    """How long something is kept: a duration, or None for `always`."""
+
+    shortest: timedelta
+
+    @property
+    def allowed(self) -> str:
+        return f"a duration of at least {format_duration(self.shortest)} such as 90d or 2y, or always"
+
+    @property
+    def placeholder(self) -> str:
+        return "DURATION"
+
+    def read_text(self, text: str) -> timedelta | None:
+        if text.lower() == "always":
+            return None
+        return Duration(self.shortest).read_text(text)
+
+    def write(self, value: timedelta | None) -> Plain:
+        return "always" if value is None else format_duration(value)
 
 
 class Seconds(ScalarKind[float]):

@@ -18,6 +18,7 @@ from jwstwatch.core.live import Live
 from jwstwatch.daemon.answering import Answering
 from jwstwatch.daemon.conducting import Conductor, surviving
 from jwstwatch.daemon.figures import Figures
+from jwstwatch.daemon.housekeeping import Housekeeping
 from jwstwatch.daemon.systemd import Watchdog
 from jwstwatch.errors import ConfigurationError, JwstwatchError, StateAwayError
 from jwstwatch.store.locks import exclusive
@@ -54,6 +55,7 @@ class Service:
         self._conductor = Conductor(settings, around, teller=Teller(settings, around.store))
         self._former_tellers: list[Teller] = []
         self._figures = Figures(self._figures_document, self._is_healthy)
+        self._housekeeping = Housekeeping(around.store.database, stop=around.stop.is_set)
         self._document_lock = threading.Lock()
         self._kept = Kept()
         self._token: Token | None = None
@@ -138,6 +140,10 @@ class Service:
                 for teller in [teller for teller in self._former_tellers if teller.idle]:
                     teller.close(0.0)
                     self._former_tellers.remove(teller)
+        if not self.runner.running:
+            with surviving("looking after the state"):
+                keep_runs = self.settings.daemon.keep_runs
+                self._housekeeping.tick(keep_runs, now=datetime.now(UTC), clock=time.monotonic())
         self._figures.write()
 
     @contextlib.contextmanager

@@ -36,7 +36,7 @@ def copy_state(source: Path, target: Path, *, owner: Path) -> None:
     Others may write the source meanwhile. The copy belongs to the same user and group as `owner`, if that
     is there. Raises `StateError` where the source is damaged, `StorageError` where a disk says no.
     """
-    with _unfinished(target) as (temporary, handle):
+    with unfinished(target) as (temporary, handle):
         with translate_sqlite_errors(target), contextlib.closing(sqlite3.connect(temporary)) as copy:
             copy.execute("PRAGMA synchronous = OFF")  # all of it is made durable at the end
             _fill(copy, source)
@@ -93,7 +93,7 @@ def give_away(handle: int, owner: Path) -> None:
 
 
 @contextlib.contextmanager
-def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
+def unfinished(target: Path) -> Iterator[tuple[Path, int]]:
     """Yield a temporary name beside `target`, held against everybody else, and its open, empty file.
 
     It stays open until SQLite has let go of it: closing it earlier would drop SQLite's own locks.

@@ -103,7 +103,7 @@ def _open(path: Path, flags: int) -> int:
 
 @contextlib.contextmanager
 def in_use(database: Database) -> Iterator[None]:
-    """Hold off that an SQLite state is replaced by a backup, for as long as the block lasts."""
+    """Hold off that an SQLite state is replaced (restored, vacuumed) for as long as the block lasts."""
     path = sqlite_path(database.engine.url)
     if path is None:
         yield
@@ -115,7 +115,7 @@ def in_use(database: Database) -> Iterator[None]:
         return
     try:
         if not _take(handle, fcntl.LOCK_SH):
-            raise BusyError(f"the state {path} is being replaced by a backup", hint="Try it again.")
+            raise BusyError(f"the state {path} is being restored or vacuumed", hint="Try it again.")
         yield
     finally:
         os.close(handle)

@@ -16,6 +16,7 @@ from jwstwatch.store.completions import PLACED
 from jwstwatch.store.engine import Database
 from jwstwatch.store.histories import what_changed
 from jwstwatch.store.tellings import Mark
+from jwstwatch.store.upkeep import Sums, sums_of_forgotten
 
 NEW, REPROCESSED = "new", "reprocessed"
 
@@ -174,7 +175,7 @@ class News:
             }
 
     def totals(self) -> dict[str, dict[str, int]]:
-        """Return the files and bytes that all finished runs of each profile fetched."""
+        """Return the files and bytes that all finished runs of each profile fetched, forgotten ones too."""
         run = tables.run
         query = (
             select(
@@ -187,10 +188,17 @@ class News:
             .group_by(run.c.profile)
         )
         with self._database.read() as connection:
-            return {
-                row.profile: {"runs": row.runs, "files": int(row.files), "bytes": int(row.size)}
-                for row in connection.execute(query)
+            forgotten = sums_of_forgotten(connection)
+            rows = connection.execute(query).all()
+        found = {}
+        for row in rows:
+            former = forgotten.get(row.profile, Sums())
+            found[row.profile] = {
+                "runs": row.runs + former.runs,
+                "files": int(row.files) + former.files,
+                "bytes": int(row.size) + former.bytes,
             }
+        return found
 
 
 def _fate(placing: Any) -> ColumnElement[Any]:

@@ -25,7 +25,6 @@ from jwstwatch.store.pagemarks import mark_all_pages_due
 from jwstwatch.store.runs import SILENCE, release_claims
 from jwstwatch.store.sqlite_files import connect_to_read, log_of, memory_of
 
-_STOP_IT = "Stop it (`systemctl stop jwstwatch`), restore, and start it again."
 _PATIENCE = 5.0
 """Seconds to wait for somebody who is just reading; a longer look is told."""
 
@@ -33,21 +32,29 @@ _RESTORED = "the state was restored from a backup that was made while this run w
 
 
 @contextlib.contextmanager
-def alone_with(path: Path, *, now: datetime) -> Iterator[None]:
-    """Keep every daemon, run and command away from the SQLite state at `path`, or raise `BusyError`."""
+def alone_with(path: Path, *, now: datetime, aim: str = "restore") -> Iterator[None]:
+    """Keep every daemon, run and command away from the SQLite state at `path`, or raise `BusyError`.
+
+    `aim` is what is done meanwhile, a verb for the hints.
+    """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(exclusively(path, "daemon"))
         except BusyError as error:
             who = error.message.partition(": ")[2]
-            raise BusyError(f"a daemon works with the state {path}: {who}", hint=_STOP_IT) from None
+            raise BusyError(f"a daemon works with the state {path}: {who}", hint=_stop_it(aim)) from None
         # Whoever runs holds off the replacing too, but does not say who it is.
-        _refuse_while_running(path, now=now)
+        _refuse_while_running(path, now=now, aim=aim)
         stack.enter_context(replacing(path))
         yield
 
 
-def _refuse_while_running(path: Path, *, now: datetime) -> None:
+def _stop_it(aim: str) -> str:
+    """Return what to do about a daemon that is in the way."""
+    return f"Stop it (`systemctl stop jwstwatch`), {aim}, and start it again."
+
+
+def _refuse_while_running(path: Path, *, now: datetime, aim: str) -> None:
     """Raise `BusyError` while a run goes on in the state that is to be replaced; a damaged one has none."""
     if not path.exists():
         return
@@ -65,7 +72,7 @@ def _refuse_while_running(path: Path, *, now: datetime) -> None:
         if not dead and (host == own_mark().host or now - heard_at < SILENCE):
             raise BusyError(
                 f"{profile}: a run goes on (process {pid} on {host})",
-                hint="Wait for it to end, or stop it; then restore.",
+                hint=f"Wait for it to end, or stop it; then {aim}.",
             )
 
 

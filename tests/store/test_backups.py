@@ -166,7 +166,7 @@ def test_a_damaged_state_is_not_taken_for_a_backup(lived: Path, tmp_path: Path) 
 
 def test_two_processes_do_not_write_one_backup(lived: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
-    with pytest.raises(KeyboardInterrupt), backups._unfinished(copy):
+    with pytest.raises(KeyboardInterrupt), backups.unfinished(copy):
         with pytest.raises(BusyError, match="another process writes"):
             copy_state(lived, copy, owner=lived)
         raise KeyboardInterrupt
@@ -471,7 +471,7 @@ def test_while_a_backup_takes_its_place_nobody_opens_the_state(
 
     monkeypatch.setattr(restoring, "put_in_place", put_in_place)
     restore(lived, copy, now=NOW)
-    assert refused == [f"the state {lived} is being replaced by a backup"]
+    assert refused == [f"the state {lived} is being restored or vacuumed"]
 
 
 @pytest.mark.parametrize("step", ["prepare", "settle", "seal", "_set_aside", "durable_replace"])

@@ -26,7 +26,7 @@ from jwstwatch.errors import (
     StateError,
     StorageError,
 )
-from jwstwatch.store import sqlite_files, tables
+from jwstwatch.store import engine, sqlite_files, tables
 from jwstwatch.store.engine import Database, open_database, parse_url, sqlite_path, sqlite_url
 from jwstwatch.store.store import open_store
 from tests.store.conftest import POSTGRES, SQLITE
@@ -84,6 +84,60 @@ def test_sqlite_is_opened_so_that_it_loses_nothing(url: str, open_at: Open) -> N
     for thread in threads:
         thread.join()
     assert found == [1, 1, 1, 1]
+
+
+def write_much(database: Database, *, named: str = "much") -> None:
+    """Write more than SQLite's log keeps, in one transaction."""
+    rows = [
+        {"cause": f"{named} {number}", "kind": "noise", "text": "x" * 10_000, "first_at": NOW, "last_at": NOW}
+        for number in range(1000)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(tables.notice), rows)
+
+
+def test_the_log_is_small_again_after_a_large_transaction(
+    tmp_path: Path, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LOG_KEPT", 1_000_000)
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    database, other = open_at(url), open_at(url)
+    tables.metadata.create_all(database.engine, tables=[tables.root, tables.notice])
+    log = sqlite_files.log_of(tmp_path / "state.db")
+    with other.read() as reader:
+        before = reader.execute(text("SELECT count(*) FROM notice")).scalar_one()
+        write_much(database)
+        # Somebody who reads on holds nobody up: not who writes, and not who would empty the log.
+        assert not database.fold_log()
+        with database.write() as connection:
+            connection.execute(insert(tables.root).values(ROOT))
+        assert reader.execute(text("SELECT count(*) FROM notice")).scalar_one() == before == 0
+        assert log.stat().st_size > 10_000_000
+    assert ask(database, "SELECT count(*) FROM notice") == 1000
+    # Once all of it is in the state, the next to write begins the log anew, and cuts off what is too much.
+    for number in range(2):
+        with database.write() as connection:
+            connection.execute(insert(tables.root).values(ROOT | {"uuid": f"{number}", "path": f"{number}"}))
+    assert log.stat().st_size <= 1_000_000
+    write_much(database, named="more")
+    other.close()  # others have the state open still
+    assert log.stat().st_size == 0
+    assert ask(database, "SELECT count(*) FROM notice") == 2000
+
+
+@only_sqlite
+def test_whoever_only_looks_leaves_the_log_as_it_is(url: str, open_at: Open) -> None:
+    database = open_at(url)
+    with database.write() as connection:
+        connection.execute(insert(tables.root).values(ROOT))
+    path = sqlite_path(database.engine.url)
+    assert path is not None
+    before = sqlite_files.log_of(path).read_bytes()
+    assert before
+    looker = open_database(url, look=True)
+    assert ask(looker, "SELECT count(*) FROM root") == 1
+    looker.close()
+    assert sqlite_files.log_of(path).read_bytes() == before
 
 
 def test_a_row_that_refers_to_nothing_is_refused(url: str, open_at: Open) -> None:
@@ -426,3 +480,24 @@ def test_a_table_that_is_missing_does_not_send_sqlite_users_to_a_server(tmp_path
     finally:
         database.close()
     assert "server" not in caught.value.hint
+
+
+def test_each_row_gets_its_own_time_although_most_rows_of_a_lot_share_one(url: str, open_at: Open) -> None:
+    database = open_at(url)
+    moments = [
+        NOW,
+        NOW,
+        NOW + timedelta(days=1),
+        NOW,
+        (NOW + timedelta(days=2)).astimezone(timezone.max),
+        None,
+    ]
+    rows = [
+        {"cause": f"{number}", "kind": "k", "text": "", "first_at": NOW, "last_at": NOW, "told_at": moment}
+        for number, moment in enumerate(moments)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(tables.notice), rows)
+    with database.read() as connection:
+        told = connection.execute(select(tables.notice.c.told_at).order_by(tables.notice.c.cause)).scalars()
+        assert list(told) == moments
