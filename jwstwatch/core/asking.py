@@ -31,6 +31,8 @@ class ProfileMemory:
     floor: float | None
     rechecked_at: datetime | None
     completed_at: datetime | None
+    batch: int | None = None
+    """Observations in a product question that the archive answered in good time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +96,12 @@ def _is_due(rechecked_at: datetime | None, recheck: timedelta, now: datetime) ->
 
 
 def remembered(
-    asking: Asking, memory: ProfileMemory | None, *, digest: str, started: datetime
+    asking: Asking,
+    memory: ProfileMemory | None,
+    *,
+    digest: str,
+    started: datetime,
+    batch: int | None = None,
 ) -> ProfileMemory:
     """Return what a profile remembers after a run whose listing was whole."""
     return ProfileMemory(
@@ -102,6 +109,7 @@ def remembered(
         floor=asking.floor,
         rechecked_at=started if asking.from_floor or memory is None else memory.rechecked_at,
         completed_at=started,
+        batch=batch,
     )
 
 

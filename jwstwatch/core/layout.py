@@ -143,7 +143,8 @@ def safe_name(name: str) -> str:
         raise UnsafePathError(f"{name!r} is no name for a product's file")
     if "/" in name or "\\" in name:
         raise UnsafePathError(f"{name!r} holds a path separator")
-    if any(unicodedata.category(character) in _FORBIDDEN_CATEGORIES for character in name):
+    plain_text = name.isascii() and name.isprintable()
+    if not plain_text and any(unicodedata.category(each) in _FORBIDDEN_CATEGORIES for each in name):
         raise UnsafePathError(f"{name!r} holds a control character")
     length = len(name.encode())
     if length > NAME_LIMIT - _ROOM:

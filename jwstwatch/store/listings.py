@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, or_, select, update
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.dates import to_mjd
@@ -18,11 +19,13 @@ from jwstwatch.core.naming import parse, parse_obs_id
 from jwstwatch.core.products import Product
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import absences, bulk, missing, revisions, tables
+from jwstwatch.store.conditions import found_by
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_observations, mark_pages_due_for_products
 from jwstwatch.store.reservations import waits_for_room
 
 _OBSERVATION_COLUMNS = tuple(field.name for field in fields(Observation) if field.name != "columns")
+_OBSERVATION_VALUES = attrgetter(*_OBSERVATION_COLUMNS)
 _PAIR_COLUMNS = tuple(
     field.name for field in fields(ListingRow) if field.name not in ("uri", "name", "proposal")
 )
@@ -53,7 +56,7 @@ class Listings:
         """
         by_id = {observation.obs_id: observation for observation in observations}
         with self._database.write() as connection:
-            known = _rows_by(connection, tables.observation, "obs_id", by_id)
+            known = _known_observations(connection, by_id)
             new, changed = _compare_observations(by_id, known)
             missing.renumber(connection, _new_numbers(changed, known))
             ids = {obs_id: row.id for obs_id, row in known.items()}
@@ -187,8 +190,48 @@ class Listings:
                 found.update({key: product_of(row, list(pairs[key].values())) for key, row in rows.items()})
         return found
 
-    def mark_checked(self, profile: str, obsids: Collection[int], *, now: datetime) -> None:
-        """Note that the product lists of these observations were whole, and what they need is planned."""
+    def settled(self, profile: str, digests: Mapping[int, str]) -> frozenset[int]:
+        """Return those of the observations (by `obsid`) whose product list has nothing to tell any more.
+
+        It says what it said when the profile judged it last (`digests`, see `core.lists`), as many files are
+        wanted for it as then, and each is there as this list states it; or it was dropped, or is gone, which
+        no list of this observation has to confirm.
+        """
+        interest, observation = tables.interest, tables.observation
+        found: set[int] = set()
+        with self._database.read() as connection:
+            for obsids in bulk.chunks(digests):
+                query = (
+                    select(observation.c.obsid, interest.c.digest, interest.c.planned)
+                    .join(interest, interest.c.observation_id == observation.c.id)
+                    .where(found_by(profile), observation.c.obsid.in_(obsids))
+                )
+                noted = connection.execute(query).all()
+                # A number that two observations have, which one of them had once, says nothing.
+                doubtful = {row.obsid for row in noted if row.digest != digests[row.obsid]}
+                doubtful |= _to_be_confirmed(connection, obsids)
+                planned = {row.obsid: row.planned for row in noted if row.obsid not in doubtful}
+                for obsid, (files, quiet) in _files_of_lists(connection, profile, list(planned)).items():
+                    if files == quiet == planned.pop(obsid):
+                        found.add(obsid)
+                found.update(obsid for obsid, files in planned.items() if files == 0)
+        return frozenset(found)
+
+    def mark_checked(
+        self,
+        profile: str,
+        obsids: Collection[int],
+        *,
+        now: datetime,
+        digests: Mapping[int, str] | None = None,
+    ) -> None:
+        """Note that the product lists of these observations were whole, and what they need is planned.
+
+        `digests` are those of lists that need not be judged again while they say the same; without it, what
+        was noted of them stays as it is.
+        """
+        if not obsids:
+            return
         interest, observation = tables.interest, tables.observation
         with self._database.write() as connection:
             _mark_pages_of_unchecked(connection, obsids)
@@ -199,6 +242,72 @@ class Listings:
                     .where(interest.c.profile == profile, interest.c.observation_id.in_(listed))
                     .values(products_checked_at=now)
                 )
+            if digests is not None:
+                _keep_digests(connection, profile, obsids, digests)
+
+
+def _files_of_lists(
+    connection: Connection, profile: str, obsids: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """Return how many files the profile wants of each list, and of how many there is nothing to be done."""
+    listing, file, want = tables.listing, tables.file, tables.want
+    there = and_(
+        listing.c.missing_since.is_(None),
+        file.c.state == FileState.PRESENT.value,
+        # Pairs of an older revision are yet to be recorded for this one.
+        file.c.revision == listing.c.revision,
+    )
+    gone = and_(listing.c.missing_at > listing.c.missing_since, file.c.state == FileState.GONE.value)
+    quiet = func.sum(case((or_(file.c.declined, there, gone), 1), else_=0))
+    query = (
+        select(listing.c.parent_obsid, func.count(), quiet)
+        .join(file, file.c.product_id == listing.c.product_id)
+        .where(
+            listing.c.parent_obsid.in_(obsids),
+            # No join: it would begin at all that the profile wants.
+            exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
+        )
+        .group_by(listing.c.parent_obsid)
+    )
+    return {obsid: (files, int(settled)) for obsid, files, settled in connection.execute(query)}
+
+
+def _to_be_confirmed(connection: Connection, obsids: Sequence[int]) -> set[int]:
+    """Return those of the lists that once had what they lack now, which another list has to confirm.
+
+    Whoever wants the file, or nobody: also what has no copy may be superseded by then.
+    """
+    listing = tables.listing
+    query = select(listing.c.parent_obsid).where(
+        listing.c.parent_obsid.in_(obsids),
+        listing.c.missing_since.is_not(None),
+        or_(listing.c.missing_at.is_(None), listing.c.missing_at <= listing.c.missing_since),
+    )
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def _keep_digests(
+    connection: Connection, profile: str, obsids: Collection[int], digests: Mapping[int, str]
+) -> None:
+    """Note what the lists said, and for how many files; of one without a digest nothing is known."""
+    interest, observation = tables.interest, tables.observation
+    change = (
+        update(interest)
+        .where(
+            interest.c.profile == profile,
+            interest.c.observation_id.in_(
+                select(observation.c.id).where(observation.c.obsid == bindparam("number"))
+            ),
+        )
+        .values(digest=bindparam("said"), planned=bindparam("files"))
+    )
+    for chunk in bulk.chunks(obsids):
+        files = _files_of_lists(connection, profile, chunk)
+        noted = [
+            {"number": obsid, "said": digests.get(obsid), "files": files.get(obsid, (0, 0))[0]}
+            for obsid in chunk
+        ]
+        connection.execute(change, noted)
 
 
 def _mark_pages_of_unchecked(connection: Connection, obsids: Collection[int]) -> None:
@@ -216,14 +325,21 @@ def _mark_pages_of_unchecked(connection: Connection, obsids: Collection[int]) ->
 
 
 def _note_interest(connection: Connection, profile: str, found: Sequence[int], *, again: bool) -> None:
-    rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in found]
-    bulk.upsert(connection, tables.interest, rows, update=())
+    interest = tables.interest
+    fresh = set(found)
+    for chunk in bulk.chunks(found):
+        known = select(interest.c.observation_id).where(
+            interest.c.profile == profile, interest.c.observation_id.in_(chunk)
+        )
+        fresh.difference_update(connection.execute(known).scalars())
+    rows = [{"profile": profile, "observation_id": key, "products_checked_at": None} for key in sorted(fresh)]
+    bulk.upsert(connection, interest, rows, update=())
     if again:
         # Also what the query finds no longer: its files are judged by the rules of today.
         connection.execute(
             update(tables.interest)
             .where(tables.interest.c.profile == profile)
-            .values(products_checked_at=None)
+            .values(products_checked_at=None, digest=None)
         )
 
 
@@ -233,7 +349,7 @@ def _ask_again(connection: Connection, observation_ids: Sequence[int]) -> None:
         connection.execute(
             update(tables.interest)
             .where(tables.interest.c.observation_id.in_(chunk))
-            .values(products_checked_at=None)
+            .values(products_checked_at=None, digest=None)
         )
 
 
@@ -282,6 +398,17 @@ def _rows_by(connection: Connection, table: Any, column: str, keys: Iterable[Any
     return found
 
 
+def _known_observations(connection: Connection, obs_ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return the rows of observations by `obs_id`: the values in the order of our type, then `id`."""
+    table = tables.observation
+    columns = [table.c[name] for name in _OBSERVATION_COLUMNS]
+    found: dict[str, Any] = {}
+    for chunk in bulk.chunks(obs_ids):
+        for row in connection.execute(select(*columns, table.c.id).where(table.c.obs_id.in_(chunk))):
+            found[row.obs_id] = row
+    return found
+
+
 def _compare_observations(
     listed: Mapping[str, Observation], known: Mapping[str, Row[Any]]
 ) -> tuple[list[Observation], list[Observation]]:
@@ -289,7 +416,8 @@ def _compare_observations(
     changed = [
         observation
         for obs_id, observation in listed.items()
-        if obs_id in known and observation_of(known[obs_id]) != observation
+        # As tuples: nearly all of the thousands are what they were.
+        if obs_id in known and known[obs_id][:-1] != _OBSERVATION_VALUES(observation)
     ]
     return new, changed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, select, update
 
 from jwstwatch.core.asking import ProfileMemory
 from jwstwatch.core.model import Outcome, Trigger
@@ -151,6 +151,7 @@ class Runs:
             floor=row.floor,
             rechecked_at=row.rechecked_at,
             completed_at=row.completed_at,
+            batch=row.batch,
         )
 
     def remember(self, profile: str, memory: ProfileMemory, *, now: datetime) -> None:
@@ -161,11 +162,18 @@ class Runs:
             "floor": memory.floor,
             "rechecked_at": memory.rechecked_at,
             "completed_at": memory.completed_at,
+            "batch": memory.batch,
             "created_at": now,
         }
-        moved = ("query_digest", "floor", "rechecked_at", "completed_at")
+        moved = ("query_digest", "floor", "rechecked_at", "completed_at", "batch")
         with self._database.write() as connection:
             bulk.upsert(connection, tables.profile, [row], update=moved)
+
+    def keep_batch(self, profile: str, batch: int) -> None:
+        """Keep how large product questions were in the end, of a listing that was not whole."""
+        table = tables.profile
+        with self._database.write() as connection:
+            connection.execute(update(table).where(table.c.name == profile).values(batch=batch))
 
     def approved(self, profile: str) -> int | None:
         """Return the bytes of the largest plan of the profile that somebody said yes to, None for none."""
@@ -183,13 +191,8 @@ class Runs:
 
     def last(self, profiles: Sequence[str]) -> dict[str, RunRecord]:
         """Return the newest run of each profile that has one."""
-        newest = (
-            select(func.max(tables.run.c.id))
-            .where(tables.run.c.profile.in_(profiles))
-            .group_by(tables.run.c.profile)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(select(tables.run).where(tables.run.c.id.in_(newest))).all()
+            rows = connection.execute(select(tables.run).where(are_newest_of(profiles))).all()
         return {row.profile: as_it_is(row) for row in rows}
 
     def history(self, *, profile: str | None, limit: int) -> list[RunRecord]:
@@ -199,6 +202,20 @@ class Runs:
             query = query.where(tables.run.c.profile == profile)
         with self._database.read() as connection:
             return [as_it_is(row) for row in connection.execute(query)]
+
+
+def are_newest_of(profiles: Sequence[str], *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition for the newest run of each profile for which the conditions hold.
+
+    One question for each, which ends at the first row of an index: years have many runs.
+    """
+    run = tables.run
+    return run.c.id.in_(
+        [
+            select(func.max(run.c.id)).where(run.c.profile == name, *conditions).scalar_subquery()
+            for name in profiles
+        ]
+    )
 
 
 KILLED = "killed"

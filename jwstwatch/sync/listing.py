@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from jwstwatch.archive.batching import product_batches
+from jwstwatch.archive.batching import Pace, product_batches
 from jwstwatch.config.settings import Profile
-from jwstwatch.core import asking, layout, planning, products, selection, superseding
+from jwstwatch.core import asking, layout, lists, planning, products, selection, superseding
 from jwstwatch.core.asking import Asking, ProfileMemory
 from jwstwatch.core.model import FileState, ListingRow, Observation
 from jwstwatch.core.parameters import Parameters
@@ -16,7 +16,7 @@ from jwstwatch.core.products import Product
 from jwstwatch.core.query import ObservationQuery
 from jwstwatch.core.status import Answer
 from jwstwatch.disk import looking
-from jwstwatch.errors import CancelledError, UnsafePathError
+from jwstwatch.errors import ArchiveError, CancelledError, UnsafePathError
 from jwstwatch.store.listings import RecordedProduct
 from jwstwatch.store.plans import KnownFile, PlanRow
 from jwstwatch.store.roots import RootRecord
@@ -75,12 +75,18 @@ def list_and_plan(context: Context, subject: Subject, heard: Heard) -> None:
         heard.numbers_at = subject.run.started_at
     elif memory is not None:
         heard.numbers_at = memory.rechecked_at
-    _list_products(context, subject, _due(context, subject, memory, heard), heard)
+    pace = Pace(memory.batch) if memory is not None and memory.batch else Pace()
+    try:
+        _list_products(context, subject, _due(context, subject, memory, heard), heard, pace)
+    except ArchiveError:
+        # Else each run would begin with questions that time out, and none of them come to an end.
+        context.store.runs.keep_batch(subject.profile.name, pace.size)
+        raise
     if subject.profile.parameters.clobber:
         context.store.plans.fetch_again(subject.profile.name, now=context.now())
     context.store.runs.remember(
         subject.profile.name,
-        asking.remembered(asked, memory, digest=digest, started=subject.run.started_at),
+        asking.remembered(asked, memory, digest=digest, started=subject.run.started_at, batch=pace.size),
         now=context.now(),
     )
 
@@ -140,14 +146,20 @@ def _unheard(
     }
 
 
-def _list_products(context: Context, subject: Subject, due: Sequence[int], heard: Heard) -> None:
+def _list_products(context: Context, subject: Subject, due: Sequence[int], heard: Heard, pace: Pace) -> None:
     if due:
         context.report.step("asking for products")
     done = count = 0
     limit = rules.batch_limit(subject.profile)
-    for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop):
+    for obsids, rows in product_batches(context.archive, due, limit=limit, stop=context.stop, pace=pace):
         dropped = plan_batch(
-            context, subject, obsids, rows, heard_at=heard.numbers_at, covering=heard.covering
+            context,
+            subject,
+            obsids,
+            rows,
+            heard_at=heard.numbers_at,
+            covering=heard.covering,
+            everything=heard.skipped is not None,
         )
         if heard.skipped is not None:
             heard.skipped.update(dropped)
@@ -164,16 +176,24 @@ def plan_batch(
     *,
     heard_at: datetime | None = None,
     covering: Sequence[ObservationQuery] = (),
+    everything: bool = False,
 ) -> list[int]:
     """Record the whole product lists of some observations, and plan what they ask for.
 
-    Returns the products that the rules leave out. `heard_at` is when the query was last asked that would
-    tell of another number of an observation that it is `covering`.
+    A list that says what it said, to the same rules, of files that are all there is left as it is, but with
+    `everything`. Returns the products that the rules leave out of the others. `heard_at` is when the query
+    was last asked that would tell of another number of an observation that it is `covering`.
     """
     store, profile = context.store, subject.profile
     concerned = {*obsids, *(row.obsid for row in rows), *(row.parent_obsid for row in rows)}
     known = store.listings.observations(concerned)
-    listed = products.group(rows, known)
+    digests = lists.list_digests(obsids, rows, known, rules=rules.judging_digest(profile, subject.root.id))
+    settled = frozenset() if everything else store.listings.settled(profile.name, digests)
+    store.listings.mark_checked(profile.name, settled, now=context.now())
+    obsids = [obsid for obsid in obsids if obsid not in settled]
+    if not obsids and all(row.parent_obsid in settled for row in rows):
+        return []
+    listed = _not_settled(products.group(rows, known), settled)
     recorded = store.listings.record_products(
         subject.run.id,
         listed,
@@ -185,15 +205,26 @@ def plan_batch(
     listed = [replace(product, obsnum=recorded[product.uri].obsnum) for product in listed]
     chosen = selection.select(listed, rules.selection_rules(profile.parameters))
     kept = selection.resolve_same_path(chosen.kept)
-    plan = _plan(context, subject, kept.kept, recorded)
+    plan, contested = _plan(context, subject, kept.kept, recorded)
     dropped = [recorded[product.uri].id for product, _ in (*chosen.skipped, *kept.skipped)]
     skipped = _no_longer_wanted(context, subject, dropped)
     store.plans.record(
         profile.name, subject.root.id, plan, skipped=skipped, run_id=subject.run.id, now=context.now()
     )
     _supersede(context, subject, plan)
-    store.listings.mark_checked(profile.name, obsids, now=context.now())
+    unsure = {row.parent_obsid for product in contested for row in product.rows}
+    judged = {obsid: digests[obsid] for obsid in obsids if obsid in digests and obsid not in unsure}
+    store.listings.mark_checked(profile.name, obsids, now=context.now(), digests=judged)
     return dropped
+
+
+def _not_settled(listed: Sequence[Product], settled: Collection[int]) -> list[Product]:
+    """Return the products of lists that are not settled, each with its rows of all lists, and their rivals.
+
+    Part of what is stated of a product would be read as all of it, where lists disagree.
+    """
+    names = {entry.name for entry in listed if any(row.parent_obsid not in settled for row in entry.rows)}
+    return [entry for entry in listed if entry.name in names]
 
 
 def _supersede(context: Context, subject: Subject, plan: Sequence[PlanRow]) -> None:
@@ -213,15 +244,17 @@ def _supersede(context: Context, subject: Subject, plan: Sequence[PlanRow]) -> N
 
 def _plan(
     context: Context, subject: Subject, kept: Sequence[Product], recorded: dict[str, RecordedProduct]
-) -> list[PlanRow]:
-    """Decide for each kept product what its path needs."""
+) -> tuple[list[PlanRow], list[Product]]:
+    """Decide for each kept product what its path needs; the other products have no path of their own."""
     layout_rules = rules.layout_rules(subject.profile.parameters)
     ranking = planning.Ranking(subject.profile.parameters.priority)
     candidates: dict[str, str] = {}
+    contested: list[Product] = []
     for product in kept:
         try:
             candidates[product.uri] = layout.relative_path(product, layout_rules)
         except UnsafePathError as error:
+            contested.append(product)
             context.report.warned(f"{product.uri} is skipped: {error.message}")
     by_product, by_path = context.store.plans.known(
         subject.profile.name,
@@ -243,6 +276,7 @@ def _plan(
         rival = taken.setdefault(path, product.uri)
         if rival != product.uri or (known is not None and known.product_id != entry.id):
             context.report.warned(f"{product.uri} is skipped: another product has its path {path}")
+            contested.append(product)
             continue
         target = planning.Target(
             revision=entry.revision,
@@ -281,7 +315,7 @@ def _plan(
                 sizes=not subject.profile.parameters.skip_check_filesize,
             )
         plan.append(row)
-    return plan
+    return plan, contested
 
 
 def _spare_copies(context: Context, subject: Subject, product_ids: Collection[int]) -> dict[int, KnownFile]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from jwstwatch import __version__
 from jwstwatch.config.settings import Profile
 from jwstwatch.core.asking import Asking, TimeRules
 from jwstwatch.core.dates import parse_date_select
@@ -106,6 +107,12 @@ def queries(parameters: Parameters, asking: Asking) -> list[ObservationQuery]:
         planned=bool(proposals) and asking.from_floor,
     )
     return [query]
+
+
+def judging_digest(profile: Profile, root_id: int) -> str:
+    """Return what tells whether a product list would be judged as it was: by the same rules, for one root."""
+    judged = {"program": __version__, "root": root_id, **written(profile.parameters)}
+    return hashlib.sha256(json.dumps(judged, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def query_digest(profile: Profile) -> str:

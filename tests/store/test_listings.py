@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from jwstwatch.core import products
 from jwstwatch.core.model import FileState
@@ -450,6 +450,41 @@ def test_a_changed_query_asks_about_everything_it_ever_found(desk: Desk) -> None
     desk.observe(observation(1), observation(2), everything=True)
     assert due(desk) == [1001, 1002, 1003], "the files of the third are judged by the new rules"
     assert due(other) == []
+
+
+def test_a_list_is_settled_once_each_of_its_files_is_there_or_certainly_gone(desk: Desk) -> None:
+    first, second = file_names(2)
+    said = {1001: "a" * 64, 1002: "b" * 64}
+    desk.observe(observation(1), observation(2))
+    desk.want(first, second)
+    listings, file = desk.store.listings, tables.file
+
+    def settled() -> frozenset[int]:
+        return listings.settled(desk.profile, said)
+
+    def become(state: FileState, *names: str) -> None:
+        with desk.store.database.write() as connection:
+            ids = [desk.file_id(f"01345/{name}") for name in names]
+            connection.execute(update(file).where(file.c.id.in_(ids)).values(state=state.value, revision=1))
+
+    def list_first_alone(later: Desk) -> None:
+        listed = products.group([row(first)], {})
+        listings.record_products(desk.run.id, listed, now=later.now, parents=[1001])
+
+    listings.mark_checked(desk.profile, [1001, 1002], now=NOW, digests={1001: said[1001]})
+    assert settled() == frozenset()
+    become(FileState.PRESENT, first, second)
+    assert settled() == {1001}
+    listings.mark_checked(desk.profile, [1001], now=NOW)
+    assert settled() == {1001}
+    list_first_alone(desk)
+    assert settled() == frozenset()
+    list_first_alone(desk.later(2 * DAY))
+    assert settled() == frozenset()
+    become(FileState.GONE, second)
+    assert settled() == {1001}
+    desk.observe(replace(observation(2), obsid=1001))
+    assert settled() == frozenset()
 
 
 def test_an_observation_of_another_profile_is_none_of_ours(desk: Desk) -> None:
