@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output, proposals, revisions, session
@@ -14,12 +15,14 @@ from jwstwatch.core.model import FileState
 from jwstwatch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from jwstwatch.store.histories import Revision
     from jwstwatch.store.reports import FileQuery, FileReport
+    from jwstwatch.store.store import Store
 
 EXAMPLE = "jwstwatch files --propID 1410 --filetypes rate --format paths | xargs -d '\\n' ls -l"
 
 _FORMATS = ("table", "paths", "json")
+_HEAD = ("state", "size", "since", "file")
+_WIDEST = (max((state.value for state in FileState), key=len), "1.23 GB", "", "")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -69,16 +72,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     with session.open_state(arguments, settings, upgrade=False) as store:
         found = store.reports.files(asked)
         if form == "json":
-            files = list(found)
-            history = revisions.by_file(store, files) if arguments.history else None
-            output.print_json({"files": [_with_history(file, history) for file in files]})
-        elif arguments.history and form == "table":
-            files = list(found)
-            print(revisions.text(files, revisions.by_file(store, files)))
+            _print_json(arguments, store, found)
         elif form == "paths":
-            sys.stdout.writelines(f"{file.path}\n" for file in found)
+            sys.stdout.writelines(f"{file.place}\n" for file in found)
+        elif arguments.history:
+            _print_lines(revisions.text(store, found))
         else:
-            _print_table(found)
+            _print_lines(_table(found))
     return ExitCode.DONE
 
 
@@ -110,25 +110,44 @@ def _time(text: str | None, option: str) -> datetime | None:
         raise UsageError(f"{option}: {error}") from None
 
 
-def document(file: FileReport) -> dict[str, object]:
+def _print_json(arguments: argparse.Namespace, store: Store, found: Iterator[FileReport]) -> None:
+    arguments.document = document = output.JsonRows("files")
+    if arguments.history:
+        for file, history in revisions.by_file(store, found):
+            told = [revisions.document(each) for each in history]
+            document.write({**_document(file), "history": told})
+    else:
+        for file in found:
+            document.write(_document(file))
+    document.end()
+
+
+def _document(file: FileReport) -> dict[str, object]:
     """Return a file as the JSON contract has it."""
     return {**file.facts(), "changed_at": iso(file.changed_at)}
 
 
-def _with_history(file: FileReport, history: Mapping[int, Sequence[Revision]] | None) -> dict[str, object]:
-    if history is None:
-        return document(file)
-    return {**document(file), "history": [revisions.document(each) for each in history[file.file_id]]}
+def _print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they come; where there is none, say so."""
+    some = False
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        some = True
+    if not some:
+        print("no files")
 
 
-def _print_table(found: Iterable[FileReport]) -> None:
-    rows = [
+def _table(found: Iterator[FileReport]) -> Iterator[str]:
+    first = next(found, None)
+    if first is None:
+        return iter(())
+    rows = (
         [
-            file.state.value,
+            file.state_value,
             output.size(file.size),
             iso(file.changed_at) or "",
-            str(file.path) + (f"  ({file.reason})" if file.reason else ""),
+            file.place + (f"  ({file.reason})" if file.reason else ""),
         ]
-        for file in found
-    ]
-    print(output.table(["state", "size", "since", "file"], rows) if rows else "no files")
+        for file in chain([first], found)
+    )
+    return output.lines_of_table(_HEAD, rows, widest=_WIDEST)

@@ -40,7 +40,10 @@ def run(arguments: argparse.Namespace) -> ExitCode:
         known = store.gaps.proposals(profile=arguments.profile)
         found = _find(store, known, asked, arguments.profile)
         if arguments.json:
-            output.print_json({"gaps": [_document(gap) for _, gaps in found for gap in gaps]})
+            arguments.document = document = output.JsonRows("gaps")
+            for gap in (gap for _, gaps in found for gap in gaps):
+                document.write(_document(gap))
+            document.end()
         else:
             if not known and not asked:
                 print(_NOTHING_LISTED)
@@ -89,7 +92,7 @@ def _print(found: Iterator[tuple[int | None, list[Gap]]]) -> None:
         if not gaps:
             continue
         title = "files of unknown proposals" if proposal is None else f"proposal {proposal}"
-        print(f"{output.emphasised(title)}\n{_table(summarise(gaps))}\n")
+        print(f"{output.emphasised(title)}\n{_table(summarise(gaps))}\n", flush=True)
         totals.update(count_by_kind(gaps))
         places.update((proposal, gap.obsnum) for gap in gaps)
     print(_totals(totals, places) if totals else _NONE)

@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import NoReturn, TextIO
 
@@ -166,7 +166,7 @@ def _tell(error: JwstwatchError, arguments: argparse.Namespace) -> ExitCode:
     problems = error.problems if isinstance(error, ConfigurationError) else ()
     if getattr(arguments, "json", False):
         report = {"kind": error.kind, "message": error.message, "hint": error.hint}
-        output.print_json({"error": report, **({"problems": list(problems)} if problems else {})})
+        _print_json(arguments, {"error": report, **({"problems": list(problems)} if problems else {})})
         return error.exit_code
     if problems and problems != (error.message,):
         for problem in problems:
@@ -178,13 +178,22 @@ def _tell(error: JwstwatchError, arguments: argparse.Namespace) -> ExitCode:
     return error.exit_code
 
 
+def _print_json(arguments: argparse.Namespace, error: Mapping[str, object]) -> None:
+    """Print what went wrong: at the end of the document that was begun, or as the only one."""
+    document: output.JsonRows | None = getattr(arguments, "document", None)
+    if document is None or not document.begun:
+        output.print_json(error)
+    elif not document.ended:
+        document.end(error)
+
+
 def _tell_bug(error: Exception, arguments: argparse.Namespace) -> ExitCode:
     if arguments.verbose:
         traceback.print_exc()
     message = f"this should not happen: {type(error).__name__}: {error}"
     text = "Run it again with -v and report what it prints."
     if getattr(arguments, "json", False):
-        output.print_json({"error": {"kind": "bug", "message": message, "hint": text}})
+        _print_json(arguments, {"error": {"kind": "bug", "message": message, "hint": text}})
     else:
         output.complain(message, hint=text)
     return ExitCode.BUG

@@ -8,9 +8,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from itertools import chain, islice
 from typing import TextIO
 
 from jwstwatch import logs
@@ -20,6 +22,9 @@ SCHEMA = 1
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _NARROWEST = 8
 """Columns that a cell keeps, however narrow the terminal is."""
+_AT_ONCE = 1000
+"""Rows from which the widths of a table's columns are told; a longer one is not held in memory."""
+_ENDLESS = 1 << 30
 _NUMBER = re.compile(r"-?|[0-9][0-9.,]*(e[+-][0-9]+)?( ([kMGTP]?B(/s)?|%))?")
 _STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
@@ -72,6 +77,59 @@ def quiet_libraries(verbose: int) -> None:
 def print_json(document: Mapping[str, object]) -> None:
     """Print a document as the only thing on standard output, with its schema."""
     print(json.dumps({"schema": SCHEMA, **document}, indent=2, default=str))
+
+
+class JsonRows:
+    """A document with one list, written row by row as if `print_json` had printed all of it.
+
+    Nothing is printed before the first row, or the end. What else is to be told (an error, say) comes last.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.begun = self.ended = False
+        self._rows = 0
+
+    def write(self, row: Mapping[str, object]) -> None:
+        """Print one more row."""
+        text = f"{self._opening()}{',' if self._rows else ''}\n    {_indented(row, '    ')}"
+        self._rows += 1
+        sys.stdout.write(text)
+
+    def end(self, more: Mapping[str, object] | None = None) -> None:
+        """Print what belongs to the document besides, and its end."""
+        parts = [f",\n  {json.dumps(name)}: {_indented(value, '  ')}" for name, value in (more or {}).items()]
+        text = f"{self._opening()}{f'{chr(10)}  ' if self._rows else ''}]{''.join(parts)}\n}}\n"
+        self.ended = True
+        sys.stdout.write(text)
+
+    def _opening(self) -> str:
+        if self.begun:
+            return ""
+        self.begun = True
+        return f'{{\n  "schema": {SCHEMA},\n  {json.dumps(self._name)}: ['
+
+
+def _indented(value: object, margin: str = "") -> str:
+    """Return what `json.dumps(indent=2)` does, further to the right; what is flat its fast encoder writes."""
+    if not isinstance(value, (dict, list, tuple)) or not value:
+        return json.dumps(value, default=str)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    inner = f"\n{margin}  "
+    items = value.values() if isinstance(value, dict) else value
+    if not any(isinstance(item, (dict, list, tuple)) for item in items):
+        text = _encoder(f",{inner}").encode(value)[1:-1]
+    elif isinstance(value, dict):
+        named = (f"{json.dumps(key)}: {_indented(item, margin + '  ')}" for key, item in value.items())
+        text = f",{inner}".join(named)
+    else:
+        text = f",{inner}".join(_indented(item, margin + "  ") for item in value)
+    return f"{opening}{inner}{text}\n{margin}{closing}"
+
+
+@cache
+def _encoder(separator: str) -> json.JSONEncoder:
+    return json.JSONEncoder(separators=(separator, ": "), default=str)
 
 
 def print_json_line(document: Mapping[str, object]) -> None:
@@ -152,6 +210,28 @@ def table(
     return "\n".join(lines)
 
 
+def lines_of_table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], *, widest: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield the lines of a table of any length, which need not fit into memory, as the rows come.
+
+    Of many rows the first ones tell how wide the columns are, and `widest` what may still come in them; the
+    last column takes what is left.
+    """
+    rows = iter(rows)
+    first = list(islice(rows, _AT_ONCE))
+    if len(first) < _AT_ONCE:
+        yield from table(head, first).split("\n")
+        return
+    look = look_of(sys.stdout)
+    numbers = [bool(column) and _is_number(first, column) for column in range(len(head))]
+    natural = [max(map(len, cells)) for cells in zip(head, widest, *first, strict=True)]
+    widths = _widths([*natural[:-1], _ENDLESS], look.width, numbers)
+    yield _line(head, widths, numbers)
+    for row in chain(first, rows):
+        yield _line([plain(cell) for cell in row], widths, numbers)
+
+
 def _columns_that_fit(
     head: Sequence[str], natural: Sequence[int], width: int | None, least: Sequence[str]
 ) -> list[int]:
@@ -185,8 +265,9 @@ def _line(
     parts = []
     for number, (cell, width, right) in enumerate(zip(row, widths, numbers, strict=True)):
         text = cut(cell, width)
-        padded = text.rjust(width) if right else text.ljust(width)
-        if number == len(row) - 1:
+        last = number == len(row) - 1
+        padded = text.rjust(width) if right else text if last else text.ljust(width)
+        if last:
             padded = padded.rstrip()
         parts.append(look.paint(padded, styles[number]) if look is not None else padded)
     return "  ".join(parts).rstrip()

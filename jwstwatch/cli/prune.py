@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import choices, output, session
@@ -19,6 +20,36 @@ if TYPE_CHECKING:
 
 EXAMPLE = "jwstwatch prune --unselected --yes"
 
+_HEAD = ("size", "why", "file")
+
+
+@dataclass(slots=True)
+class _Sum:
+    """How many files, and bytes."""
+
+    files: int = 0
+    size: int = 0
+
+    @classmethod
+    def of(cls, candidates: Iterable[Candidate]) -> _Sum:
+        found = cls()
+        for candidate in candidates:
+            found.add(candidate)
+        return found
+
+    def add(self, candidate: Candidate) -> None:
+        self.files += 1
+        self.size += candidate.file.size or 0
+
+    def counting(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        """Let them pass, and count them."""
+        for candidate in candidates:
+            self.add(candidate)
+            yield candidate
+
+    def __str__(self) -> str:
+        return f"{counted(self.files, 'file')}, {output.size(self.size)}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
@@ -26,7 +57,7 @@ class _Found:
 
     unlisted: Sequence[str]
     candidates: Sequence[Candidate]
-    gone: Sequence[Candidate]
+    gone: _Sum
     removed: Sequence[Candidate] = ()
     left: Mapping[int, str] = field(default_factory=dict)
     failure: StorageError | None = None
@@ -65,11 +96,13 @@ def run(arguments: argparse.Namespace) -> ExitCode:
             hint="Name the right one with --config.",
         )
     with session.open_state(arguments, settings, upgrade=arguments.yes) as store:
-        found = _find(arguments, settings, store)
-        if arguments.yes:
-            found = _remove(arguments, settings, store, found)
+        unlisted = _unlisted(arguments, settings, store)
+        if not arguments.yes:
+            _list(arguments, settings, store, unlisted)
+            return ExitCode.DONE
+        found = _remove(arguments, settings, store, _find(arguments, settings, store, unlisted))
     if arguments.json:
-        output.print_json(_document(arguments, found))
+        output.print_json(_document(found))
     else:
         _print(arguments, found)
     if found.failure is not None:
@@ -77,21 +110,56 @@ def run(arguments: argparse.Namespace) -> ExitCode:
     return ExitCode.FILES_FAILED if found.left else ExitCode.DONE
 
 
-def _find(arguments: argparse.Namespace, settings: Settings, store: Store) -> _Found:
+def _unlisted(arguments: argparse.Namespace, settings: Settings, store: Store) -> Sequence[str]:
+    """Return the profiles of which it is not known what they want; nothing is removed where there is one."""
     if not arguments.unselected:
-        return _Found(unlisted=(), candidates=store.pruning.gone(), gone=())
+        return ()
     from jwstwatch.sync.removing import unlisted
 
-    names = list(settings.profiles)
     unknown = unlisted(settings.profiles, store)
     if unknown and arguments.yes:
         raise UsageError(_unknown(unknown), hint=_first(unknown))
-    every = store.pruning.candidates(names, gone=True)
+    return unknown
+
+
+def _find(arguments: argparse.Namespace, settings: Settings, store: Store, unlisted: Sequence[str]) -> _Found:
     return _Found(
-        unlisted=unknown,
-        candidates=every if arguments.gone else store.pruning.candidates(names),
-        gone=[] if arguments.gone else [candidate for candidate in every if candidate.is_gone],
+        unlisted=unlisted,
+        candidates=list(_each(arguments, settings, store)),
+        gone=_gone(arguments, settings, store),
     )
+
+
+def _each(arguments: argparse.Namespace, settings: Settings, store: Store) -> Iterator[Candidate]:
+    if not arguments.unselected:
+        return iter(store.pruning.gone())
+    return store.pruning.each(list(settings.profiles), gone=arguments.gone)
+
+
+def _gone(arguments: argparse.Namespace, settings: Settings, store: Store) -> _Sum:
+    """Add up what stays although no profile selects it, as the archive has it no more."""
+    gone = _Sum()
+    if arguments.unselected and not arguments.gone:
+        for candidate in store.pruning.each(list(settings.profiles), gone=True, only_gone=True):
+            gone.add(candidate)
+    return gone
+
+
+def _list(arguments: argparse.Namespace, settings: Settings, store: Store, unlisted: Sequence[str]) -> None:
+    """Tell what would go, as it is found."""
+    candidates, shown = _each(arguments, settings, store), _Sum()
+    if arguments.json:
+        arguments.document = document = output.JsonRows("files")
+        for candidate in shown.counting(candidates):
+            document.write(_candidate(candidate))
+        gone = _gone(arguments, settings, store)
+        document.end({"removed": False, "bytes": shown.size, "left": []} | _besides(gone, unlisted))
+        return
+    if (first := next(candidates, None)) is not None:
+        rows = map(_row, shown.counting(chain([first], candidates)))
+        for line in output.lines_of_table(_HEAD, rows, widest=("1.23 GB", "", "")):
+            print(line)
+    _conclude(arguments, shown, _gone(arguments, settings, store), unlisted)
 
 
 def _unknown(unlisted: Sequence[str]) -> str:
@@ -121,53 +189,64 @@ def _remove(arguments: argparse.Namespace, settings: Settings, store: Store, fou
     return replace(found, removed=removed, left=removal.left, failure=removal.failure)
 
 
-def _bytes(candidates: Sequence[Candidate]) -> int:
-    return sum(candidate.file.size or 0 for candidate in candidates)
-
-
-def _document(arguments: argparse.Namespace, found: _Found) -> dict[str, object]:
-    shown = found.removed if arguments.yes else found.candidates
+def _document(found: _Found) -> dict[str, object]:
     document: dict[str, object] = {
-        "removed": arguments.yes,
-        "bytes": _bytes(shown),
-        "files": [choices.document(each.file) | {"reason": each.reason} for each in shown],
+        "removed": True,
+        "bytes": _Sum.of(found.removed).size,
+        "files": [_candidate(each) for each in found.removed],
         "left": [
             choices.document(each.file) | {"reason": found.left[each.file.file_id]}
             for each in found.candidates
             if each.file.file_id in found.left
         ],
-        "gone": {"files": len(found.gone), "bytes": _bytes(found.gone)},
-        "unlisted": list(found.unlisted),
     }
-    return document | choices.failure(found.failure)
+    return document | _besides(found.gone, found.unlisted) | choices.failure(found.failure)
 
 
-def _nothing(arguments: argparse.Namespace, found: _Found) -> str:
-    if not arguments.unselected:
-        return "The archive has every file that is here; there is nothing to prune."
-    return "There is nothing to prune." if found.gone else "Every file is wanted; there is nothing to prune."
+def _candidate(candidate: Candidate) -> dict[str, object]:
+    return choices.document(candidate.file) | {"reason": candidate.reason}
+
+
+def _besides(gone: _Sum, unlisted: Sequence[str]) -> dict[str, object]:
+    return {"gone": {"files": gone.files, "bytes": gone.size}, "unlisted": list(unlisted)}
+
+
+def _row(candidate: Candidate) -> list[str]:
+    return [output.size(candidate.file.size), candidate.reason, str(candidate.file.full)]
 
 
 def _print(arguments: argparse.Namespace, found: _Found) -> None:
-    shown = found.removed if arguments.yes else found.candidates
-    if shown:
-        rows = [[output.size(each.file.size), each.reason, str(each.file.full)] for each in shown]
-        print(output.table(["size", "why", "file"], rows))
+    if found.removed:
+        print(output.table(_HEAD, [_row(each) for each in found.removed]))
     for each in found.candidates:
         if each.file.file_id in found.left:
             output.complain(f"{each.file.full} was left: {found.left[each.file.file_id]}")
-    sum_of_all = f"{counted(len(shown), 'file')}, {output.size(_bytes(shown))}"
-    if not found.candidates:
-        print(_nothing(arguments, found))
-    elif arguments.yes:
-        print(f"{sum_of_all}: removed.")
+    if found.candidates:
+        print(f"{_Sum.of(found.removed)}: removed.")
     else:
-        words = [word for word in ("--unselected", "--gone") if getattr(arguments, word[2:])]
-        print(f"{sum_of_all}: nothing was removed. `jwstwatch prune {' '.join(words)} --yes` removes them.")
-    if found.gone:
-        more = f"{counted(len(found.gone), 'file')}, {output.size(_bytes(found.gone))}"
-        print(f"{more}: not selected either, but the archive has them no more; only --gone lets them go too.")
-    if found.unlisted:
-        output.complain(f"warning: {_unknown(found.unlisted)}", hint=_first(found.unlisted))
+        print(_nothing(arguments, found.gone))
+    _tell_besides(found.gone, found.unlisted)
     if found.failure is not None:
         output.complain(found.failure.message, hint=found.failure.hint)
+
+
+def _conclude(arguments: argparse.Namespace, shown: _Sum, gone: _Sum, unlisted: Sequence[str]) -> None:
+    if shown.files:
+        words = [word for word in ("--unselected", "--gone") if getattr(arguments, word[2:])]
+        print(f"{shown}: nothing was removed. `jwstwatch prune {' '.join(words)} --yes` removes them.")
+    else:
+        print(_nothing(arguments, gone))
+    _tell_besides(gone, unlisted)
+
+
+def _nothing(arguments: argparse.Namespace, gone: _Sum) -> str:
+    if not arguments.unselected:
+        return "The archive has every file that is here; there is nothing to prune."
+    return "There is nothing to prune." if gone.files else "Every file is wanted; there is nothing to prune."
+
+
+def _tell_besides(gone: _Sum, unlisted: Sequence[str]) -> None:
+    if gone.files:
+        print(f"{gone}: not selected either, but the archive has them no more; only --gone lets them go too.")
+    if unlisted:
+        output.complain(f"warning: {_unknown(unlisted)}", hint=_first(unlisted))

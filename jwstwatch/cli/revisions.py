@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from jwstwatch.cli import output
@@ -17,36 +18,47 @@ if TYPE_CHECKING:
 
 HEAD = ("revision", "pipeline", "context", "checksum", "dated", "size", "listed since", "copy")
 _LEAST = ("dated", "checksum", "size")
+_LOT = 500
+"""Files whose revisions are held in memory at a time."""
 _CHECKSUM = 10
 """Digits of a checksum that are shown to people."""
 
 
-def by_file(store: Store, files: Sequence[FileReport]) -> dict[int, tuple[Revision, ...]]:
-    """Return the revisions of each file's product, oldest first, with this file's copies alone."""
-    found = store.histories.of_products({file.product_id for file in files})
-    return {
-        file.file_id: tuple(
-            replace(revision, copies=_copies_of(file, revision)) for revision in found[file.product_id]
-        )
-        for file in files
-    }
+def by_file(store: Store, files: Iterable[FileReport]) -> Iterator[tuple[FileReport, tuple[Revision, ...]]]:
+    """Yield files with the revisions of their products, oldest first, with the file's own copies alone."""
+    for lot in _lots(files):
+        found = store.histories.of_products({file.product_id for file in lot})
+        for file in lot:
+            revisions = found.get(file.product_id, ())
+            yield file, tuple(replace(each, copies=_copies_of(file, each)) for each in revisions)
+
+
+def _lots(files: Iterable[FileReport]) -> Iterator[list[FileReport]]:
+    files = iter(files)
+    while lot := list(islice(files, _LOT)):
+        yield lot
 
 
 def _copies_of(file: FileReport, revision: Revision) -> tuple[RevisionCopy, ...]:
     return tuple(copy for copy in revision.copies if copy.file_id == file.file_id)
 
 
-def text(files: Sequence[FileReport], history: Mapping[int, Sequence[Revision]]) -> str:
-    """Return a table of revisions for each file that was revised; of the others there are just so many."""
-    revised = [file for file in files if len(history[file.file_id]) > 1]
-    parts = [
-        f"{output.emphasised(output.plain(str(file.path)))}  {file.state.value}\n"
-        + table(history[file.file_id])
-        for file in revised
-    ]
-    if others := len(files) - len(revised):
-        parts.append(f"{others} {'file' if others == 1 else 'files'} of one revision")
-    return "\n\n".join(parts) if parts else "no files"
+def text(store: Store, files: Iterable[FileReport]) -> Iterator[str]:
+    """Yield a table of revisions for each file that was revised; of the others there are just so many."""
+    told = others = 0
+    for lot in _lots(files):
+        revised = store.histories.revised({file.product_id for file in lot})
+        for file, revisions in by_file(store, [file for file in lot if file.product_id in revised]):
+            if told:
+                yield ""
+            yield f"{output.emphasised(output.plain(file.place))}  {file.state.value}"
+            yield table(revisions)
+            told += 1
+        others += sum(file.product_id not in revised for file in lot)
+    if told and others:
+        yield ""
+    if others:
+        yield f"{others} {'file' if others == 1 else 'files'} of one revision"
 
 
 def table(revisions: Sequence[Revision]) -> str:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, select
 
 from jwstwatch.core import naming
 from jwstwatch.core.model import FileState
@@ -25,6 +25,8 @@ _SHOWN = 3
 """Names that are told, of many."""
 _PROPOSAL = len("jw01345")
 """What the names of one proposal have in common."""
+_LAST = "\U0010ffff"
+"""Nothing that is a name begins with it."""
 _LOOKED_AT = 5000
 """Names that a misspelt one is compared with, at most."""
 
@@ -193,11 +195,23 @@ def similar_names(connection: Connection, name: str, *, limit: int) -> list[str]
     """Return names of files that are known and resemble `name`, the last part of a path or URI."""
     last = name.rstrip("/").rpartition("/")[2]
     part = naming.parse(last).exposure_key or last.partition(".")[0]
-    found = _names(connection, tables.product.c.name.icontains(part, autoescape=True), limit) if part else []
+    known = tables.product.c.name
+    found = _names(connection, begins(connection, known, part), limit) if part else []
+    if part and not found:
+        found = _names(connection, known.icontains(part, autoescape=True), limit)
     if not found and len(last) >= _PROPOSAL:
-        of_proposal = tables.product.c.name.startswith(last[:_PROPOSAL], autoescape=True)
+        of_proposal = begins(connection, known, last[:_PROPOSAL])
         found = get_close_matches(last, _names(connection, of_proposal, _LOOKED_AT), n=limit)
     return found
+
+
+def begins(connection: Connection, name: Any, beginning: str) -> ColumnElement[bool]:
+    """Return the condition that a name begins so, as it is written; an index on the names leads there."""
+    if connection.dialect.name == "sqlite":
+        return and_(name >= beginning, name < beginning + _LAST)
+    # In a database's own order what begins alike need not stand together.
+    condition: ColumnElement[bool] = name.startswith(beginning, autoescape=True)
+    return condition
 
 
 def _names(connection: Connection, condition: Any, limit: int) -> list[str]:

@@ -140,8 +140,13 @@ def _copies(
     if scope.profile is not None:
         wanted = and_(wanted, want.c.profile == scope.profile)
     query = (
-        select(file, exists().where(wanted).label("wanted"))
-        .add_columns(exists().where(wanted, ~want.c.keeps).label("renewed"))
+        # Of a hundred thousand rows every column that nobody reads counts.
+        select(
+            *(file.c.product_id, file.c.state, file.c.damage, file.c.declined, file.c.unselected),
+            *(file.c.size, file.c.revision, file.c.reason, file.c.last_error, file.c.next_attempt_at),
+            exists().where(wanted).label("wanted"),
+            exists().where(wanted, ~want.c.keeps).label("renewed"),
+        )
         .join(product, product.c.id == file.c.product_id)
         .where(_of(product, proposal, scope), ~file.c.superseded)
     )

@@ -97,6 +97,16 @@ class Histories:
                 found.update(revisions_of(connection, ids))
         return found
 
+    def revised(self, product_ids: Collection[int]) -> set[int]:
+        """Return those of the products that had another revision before."""
+        version = tables.version
+        found: set[int] = set()
+        with self._database.read() as connection:
+            for ids in bulk.chunks(product_ids):
+                query = select(version.c.product_id).where(version.c.product_id.in_(ids)).distinct()
+                found.update(connection.execute(query).scalars())
+        return found
+
     def replaceable(self, file_ids: Collection[int]) -> dict[int, Replaceable]:
         """Return the copies of a known revision that stand for these files."""
         file, root = tables.file, tables.root

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from jwstwatch.core.model import FileState
 from jwstwatch.store import arrivals, bulk, events, tables
 from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choice_of, query_of_choices
+from jwstwatch.store.conditions import belongs, in_root
 from jwstwatch.store.drops import wanting
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import NO_PROPOSAL, mark_pages_due_for_files
@@ -19,6 +33,8 @@ from jwstwatch.store.profiles import ONE_OFF
 from jwstwatch.store.roots import has_copy
 from jwstwatch.store.withdrawals import UNLISTED, is_idle
 
+_LOT = 10_000
+"""Ids that are read at a time."""
 NOT_SELECTED = "no profile selects it any more"
 
 
@@ -49,14 +65,36 @@ class Pruning:
         where it is known in another output folder that leads to the same file on disk; and, without `gone`,
         what the archive does not have any more.
         """
-        file = tables.file
-        query = query_of_choices().where(_is_candidate(configured, gone=gone))
+        return list(self.each(configured, gone=gone))
+
+    def each(
+        self, configured: Collection[str], *, gone: bool = False, only_gone: bool = False
+    ) -> Iterator[Candidate]:
+        """Yield the same, some at a time; with `only_gone` those that the archive has no more."""
+        file, root = tables.file, tables.root
+        query = (
+            select(file.c.id)
+            .join(root, root.c.id == file.c.root_id)
+            .where(_is_candidate(configured, gone=gone))
+            .order_by(root.c.path, file.c.path)
+        )
+        if only_gone:
+            query = query.where(file.c.state == FileState.GONE.value)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(tables.root.c.path, file.c.path)).all()
-            found = [choice_of(row) for row in rows]
+            ids = array("q", connection.execute(query.execution_options(yield_per=_LOT)).scalars())
+        for some in bulk.chunks(ids):
+            yield from self._those_of(some, configured, gone=gone)
+
+    def _those_of(self, ids: Sequence[int], configured: Collection[str], *, gone: bool) -> list[Candidate]:
+        """Return those of some copies, in their order, that may go still."""
+        place = {file_id: number for number, file_id in enumerate(ids)}
+        query = query_of_choices().where(tables.file.c.id.in_(ids), _may_go(configured, gone=gone))
+        with self._database.read() as connection:
+            found = [choice_of(row) for row in connection.execute(query)]
             kept = at_same_place(connection, found, _stays(configured, gone=gone))
             free = [choice for choice in found if choice.file_id not in kept]
             wanted = wanting(connection, [choice.file_id for choice in free])
+        free.sort(key=lambda choice: place[choice.file_id])
         return [Candidate(file=choice, reason=_reason(wanted.get(choice.file_id, []))) for choice in free]
 
     def prune(
@@ -74,7 +112,7 @@ class Pruning:
         called while nobody else can write the state, so that no run takes up a copy that is about to go; a
         kill leaves rows of files that are missing, which the next call forgets.
         """
-        may_go, stays = _is_candidate(configured, gone=gone), _stays(configured, gone=gone)
+        may_go, stays = _may_go(configured, gone=gone), _stays(configured, gone=gone)
         return self._prune(candidates, may_go, stays, remove=remove, now=now)
 
     def gone(self) -> list[Candidate]:
@@ -139,7 +177,7 @@ def unselected(connection: Connection, configured: Collection[str]) -> tuple[int
 
 def _stays(configured: Collection[str], *, gone: bool) -> Any:
     """A record that keeps its file on disk, whatever other records say of it."""
-    return or_(_is_kept(configured), and_(has_copy(), ~_is_candidate(configured, gone=gone)))
+    return or_(_is_kept(configured), and_(has_copy(), ~_may_go(configured, gone=gone)))
 
 
 def _is_kept(configured: Collection[str]) -> Any:
@@ -149,15 +187,39 @@ def _is_kept(configured: Collection[str]) -> Any:
 
 
 def _is_candidate(configured: Collection[str], *, gone: bool) -> Any:
+    """The condition for statements that look for all of them: it begins with the few there may be."""
+    return and_(tables.file.c.id.in_(_once_selected(configured)), _may_go(configured, gone=gone))
+
+
+def _may_go(configured: Collection[str], *, gone: bool) -> Any:
+    """The same for statements about a few files: nothing is gathered for it."""
     file, want = tables.file, tables.want
     wanted = exists().where(want.c.file_id == file.c.id)
     return and_(
-        has_copy(),
-        true() if gone else file.c.state != FileState.GONE.value,
+        # SQLite has no statistics: the index of all that is present is not to lead to these few.
+        func.coalesce(file.c.state, "").in_(tables.HAS_COPY),
+        or_(file.c.state != FileState.GONE.value, file.c.size.is_not(None) if gone else false()),
         ~file.c.declined,
         or_(file.c.unselected, wanted),
         ~_is_kept(configured),
         is_idle(),
+    )
+
+
+def _once_selected(configured: Collection[str]) -> Any:
+    """Every file that no profile selects any more, and whatever a profile selects that is not configured.
+
+    These are few: the kept counts know which other profiles select something, so that nothing else is read.
+    """
+    file, want, tally = tables.file, tables.want, tables.tally
+    others = select(tally.c.profile).where(
+        tally.c.files > 0,
+        tally.c.profile.not_in(list(configured)),
+        ~tally.c.profile.startswith(ONE_OFF, autoescape=True),
+    )
+    return union_all(
+        select(file.c.id).where(file.c.unselected),
+        select(want.c.file_id).where(want.c.profile.in_(others)),
     )
 
 
@@ -182,6 +244,7 @@ def _reason(profiles: Sequence[str]) -> str:
 def _forget(connection: Connection, removed: Sequence[Candidate], now: datetime) -> None:
     """Their rows go, and with them who wanted them; what happened to their products stays known."""
     ids = [candidate.file.file_id for candidate in removed]
+    pages = _pages_of(connection, ids)
     mark_pages_due_for_files(connection, ids)
     arrivals.record_removed(connection, ids, now=now)
     # A later file may get the number of one that is gone.
@@ -196,17 +259,32 @@ def _forget(connection: Connection, removed: Sequence[Candidate], now: datetime)
         for candidate in removed
     ]
     events.record(connection, happened, now=now)
-    _forget_empty_pages(connection)
+    _forget_empty_pages(connection, pages)
 
 
-def _forget_empty_pages(connection: Connection) -> None:
-    page, file, product = tables.page, tables.file, tables.product
-    shown = exists().where(
-        file.c.root_id == page.c.root_id,
-        product.c.id == file.c.product_id,
-        func.coalesce(product.c.proposal, NO_PROPOSAL) == page.c.proposal,
+def _pages_of(connection: Connection, file_ids: Sequence[int]) -> set[tuple[int, int | None]]:
+    """Return root and proposal of the pages that show some files."""
+    file, product = tables.file, tables.product
+    query = (
+        select(file.c.root_id, product.c.proposal)
+        .join(product, product.c.id == file.c.product_id)
+        .where(file.c.id.in_(file_ids))
     )
-    connection.execute(delete(page).where(~shown))
-    part = tables.page_part
-    known = exists().where(page.c.root_id == part.c.root_id, page.c.proposal == part.c.proposal)
-    connection.execute(delete(part).where(~known))
+    return {(row.root_id, row.proposal) for row in connection.execute(query)}
+
+
+def _forget_empty_pages(connection: Connection, pages: Iterable[tuple[int, int | None]]) -> None:
+    """Forget those of some pages that show nothing any more, with their parts."""
+    file, product = tables.file, tables.product
+    for root_id, proposal in pages:
+        shown = (
+            select(file.c.id)
+            .join(product, product.c.id == file.c.product_id)
+            .where(belongs(product.c.proposal, proposal), in_root(root_id))
+        )
+        if connection.execute(shown.limit(1)).first() is not None:
+            continue
+        number = NO_PROPOSAL if proposal is None else proposal
+        for table in (tables.page_part, tables.page):
+            empty = and_(table.c.root_id == root_id, table.c.proposal == number)
+            connection.execute(delete(table).where(empty))

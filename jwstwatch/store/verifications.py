@@ -19,6 +19,8 @@ from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.roots import LOT, has_copy
 
 _KEY_LENGTH = 200
+_PIECE = 20 * LOT
+"""Copies of one folder from which on it comes in pieces."""
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -69,6 +71,18 @@ class Believed:
             other.sha256,
             other.modified_ns,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """A folder (relative to its root), the names of the copies in it with their bytes, None where unknown.
+
+    Something was found wrong before with those at the paths that are `noted`.
+    """
+
+    folder: str
+    sizes: dict[str, int | None] = field(default_factory=dict)
+    noted: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +187,55 @@ class Verifications:
                 return
             yield [_believed(row) for row in rows]
             after = rows[-1].path
+
+    def folders(self, scope: Scope, root_id: int) -> Iterator[Lying]:
+        """Yield the same by folder, as far as a look at the folder can tell.
+
+        A folder comes once; one of very many files comes in pieces. Each lot is a look of its own.
+        """
+        held: dict[str, Lying] = {}
+        for lot in self._lots(scope, root_id):
+            for path, size, damage in lot:
+                folder, _, name = path.rpartition("/")
+                if folder not in held:
+                    held[folder] = Lying(folder)
+                held[folder].sizes[name] = size
+                if damage is not None:
+                    held[folder].noted.append(path)
+            # What the paths that follow may lie in: the last one's folder, and those above it.
+            last = lot[-1][0]
+            for folder in [*held]:
+                above = not folder or last.startswith(f"{folder}/")
+                if len(held[folder].sizes) >= _PIECE or not above:
+                    yield held.pop(folder)
+        yield from held.values()
+
+    def _lots(self, scope: Scope, root_id: int) -> Iterator[Sequence[tuple[str, int | None, str | None]]]:
+        file, after = tables.file, ""
+        query = (
+            select(file.c.path, file.c.size, file.c.damage)
+            .where(file.c.root_id == root_id, _condition(scope))
+            .order_by(file.c.path)
+            .limit(LOT)
+        )
+        while True:
+            with self._database.read() as connection:
+                lot: Any = connection.execute(query.where(file.c.path > after)).all()
+            if not lot:
+                return
+            yield lot
+            after = lot[-1].path
+
+    def at(self, root_id: int, paths: Collection[str]) -> list[Believed]:
+        """Return the copies at some paths of a root, as far as they are anybody's concern."""
+        file = tables.file
+        found: list[Believed] = []
+        with self._database.read() as connection:
+            for some in bulk.chunks(paths):
+                query = select(file).where(file.c.root_id == root_id, file.c.path.in_(some))
+                rows = connection.execute(query.where(has_copy(), ~file.c.declined))
+                found += [_believed(row) for row in rows]
+        return found
 
     def damaged(self, scope: Scope, *, since: datetime) -> list[Believed]:
         """Return the copies that were read since then and found wrong, by root and path."""

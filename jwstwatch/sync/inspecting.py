@@ -6,8 +6,8 @@ import errno
 import os
 import queue
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from jwstwatch.core.planning import DiskKind, OnDisk
+from jwstwatch.disk import comparing
 from jwstwatch.disk.looking import look
 from jwstwatch.disk.reading import NoPlainFileError, become_idle, read_through
 from jwstwatch.errors import StorageError
 from jwstwatch.files import translate_storage_errors
+from jwstwatch.store.verifications import Lying
 
 CONTENT = "its content is not what was verified (SHA-256)"
 MISSING = "missing"
@@ -153,6 +155,61 @@ def inspect(root: Path, lots: Iterable[Sequence[Item]], way: Way) -> Iterator[Fi
             yield from arrivals(0)
         finally:
             quitting.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What one look at a folder says: how many copies are as they should be, and the paths of the others.
+
+    `beside` are the names of what else is there, None where that is not known.
+    """
+
+    folder: str
+    sound: int
+    doubtful: Sequence[str]
+    beside: Collection[str] | None = None
+
+
+def glance(root: Path, folders: Iterable[Lying], way: Way) -> Iterator[Glance]:
+    """Yield what one look at each folder below `root` says, in their order; `way.jobs` at the same time.
+
+    Ends early where `way.stop` is set. Raises `StorageError` where a disk is away.
+    """
+    waiting: deque[Future[Glance]] = deque()
+    with ThreadPoolExecutor(way.jobs, thread_name_prefix="verify", initializer=become_idle) as pool:
+        try:
+            for lying in folders:
+                if way.stop.is_set():
+                    break
+                waiting.append(pool.submit(_glance, root, lying))
+                if len(waiting) >= 2 * way.jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _glance(root: Path, lying: Lying) -> Glance:
+    folder, expected = lying.folder, comparing.Expected(lying.folder, lying.sizes)
+    try:
+        seen = comparing.compare(root, expected, beside=True)
+    except StorageError as error:
+        if _of_folder(error) is None:
+            raise
+        return Glance(folder, 0, [expected.path(name) for name in lying.sizes])
+    doubtful = {*seen.missing, *seen.other, *lying.noted}
+    beside = None
+    if seen.beside is not None:
+        # What stands in the place of a copy may be a link, or a folder with something in it.
+        beside = [*seen.beside, *(path.rpartition("/")[2] for path in seen.other)]
+    return Glance(folder, len(lying.sizes) - len(doubtful), sorted(doubtful), beside)
+
+
+def judge_all(root: Path, copies: Sequence[Item], way: Way) -> Iterator[Finding[Item]]:
+    """Yield what is to be said of each of some copies, in this thread; of none after `way.stop` is set."""
+    for some in _by_folder([copies]):
+        yield from _inspect_folder(root, some, way, way.stop)
 
 
 def _by_folder(lots: Iterable[Sequence[Item]]) -> Iterator[list[Item]]:

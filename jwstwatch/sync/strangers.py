@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,22 +63,28 @@ class Strangers:
     """Folders that could not be looked into."""
 
 
-def search(
-    store: Store,
-    root: RootRecord,
-    *,
-    folders: Collection[str] | None,
-    stop: threading.Event,
-    found: Strangers,
-) -> None:
-    """Add to `found` what is strange below a root, or only directly in some of its `folders`."""
-    if folders is None:
-        seen = walk(root.path, unreadable=found.unreadable.append, hidden=True, enter=(aside.FOLDER,))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Where to look: below a root, or only directly in some of its `folders`.
+
+    In the folders that `beside` has, no other names than those can be strange.
+    """
+
+    root: RootRecord
+    folders: Collection[str] | None = None
+    beside: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+
+def search(store: Store, where: Search, *, stop: threading.Event, found: Strangers) -> None:
+    """Add to `found` what is strange where it is looked for."""
+    root, unreadable = where.root, found.unreadable.append
+    if where.folders is None:
+        seen = walk(root.path, unreadable=unreadable, hidden=True, enter=(aside.FOLDER,), only=where.beside)
     else:
         seen = (
             each
-            for folder in sorted(folders)
-            for each in in_folder(root.path, folder, unreadable=found.unreadable.append)
+            for folder in sorted(where.folders)
+            for each in in_folder(root.path, folder, unreadable=unreadable, names=where.beside.get(folder))
         )
     inner = [
         other.path

@@ -20,7 +20,7 @@ from jwstwatch.store.sqlite_files import is_on_network
 from jwstwatch.store.store import Store
 from jwstwatch.store.verifications import Begun, Believed, Present, Scope, Tally
 from jwstwatch.sync import inspecting, mending, roots, strangers, summing
-from jwstwatch.sync.inspecting import Fault, Finding, StoppedError, Way
+from jwstwatch.sync.inspecting import Fault, Finding, Glance, StoppedError, Way
 from jwstwatch.sync.mending import Mended
 from jwstwatch.sync.strangers import Strangers
 from jwstwatch.transfer.bandwidth import Bandwidth
@@ -31,6 +31,8 @@ PATIENCE = 3.0
 """Seconds after which results are committed, however few they are."""
 JOBS_ON_NETWORK = 8
 """Folders that are read at the same time on a network file system, where waiting costs most; else one."""
+_MANY = 100_000
+"""Names of one folder that are no copies, from which on they are not held in memory."""
 _LOOKS = 3
 """Times that a file which is replaced again and again is looked at."""
 
@@ -140,6 +142,8 @@ class _Verification:
         self._bad_kept: list[tuple[RootRecord, Finding[Kept]]] = []
         self._checked = self._size = self._kept = self._unhashed = 0
         self._strangers = Strangers()
+        self._beside: dict[int, dict[str, frozenset[str]]] = {}
+        """By root and folder the names of what is no copy of the scope."""
 
     def carry_out(self) -> Report:
         """Look at everything, then do what was asked for besides."""
@@ -204,6 +208,37 @@ class _Verification:
             raise StoppedError
 
     def _inspect(self, root: RootRecord) -> None:
+        if self._order.deep:
+            self._read_all(root)
+        else:
+            self._glance_at_all(root)
+
+    def _glance_at_all(self, root: RootRecord) -> None:
+        """Look once at each folder; only what is not as it should be is looked at by itself."""
+        doubtful: list[str] = []
+        folders = self._store.verifications.folders(self._order.scope, root.id)
+        for glance in inspecting.glance(root.path, folders, self._way(root)):
+            self._note_beside(root, glance)
+            self._checked += glance.sound
+            self._watch.looked_at(glance.sound)
+            doubtful += glance.doubtful
+            while len(doubtful) >= GROUP:
+                self._judge(root, doubtful[:GROUP])
+                del doubtful[:GROUP]
+        self._judge(root, doubtful)
+
+    def _judge(self, root: RootRecord, paths: Sequence[str]) -> None:
+        copies = self._store.verifications.at(root.id, paths)
+        self._keep(root, list(inspecting.judge_all(root.path, copies, self._way(root))))
+
+    def _note_beside(self, root: RootRecord, glance: Glance) -> None:
+        """Remember what else is in a folder, of which a part may have been seen before."""
+        beside = self._beside.setdefault(root.id, {})
+        if glance.beside is not None and len(glance.beside) <= _MANY:
+            before = beside.get(glance.folder, glance.beside)
+            beside[glance.folder] = frozenset(glance.beside).intersection(before)
+
+    def _read_all(self, root: RootRecord) -> None:
         since = self._begun.started_at if self._begun else None
         lots = self._store.verifications.copies(self._order.scope, root.id, unread_since=since)
         group: list[Finding[Believed]] = []
@@ -274,12 +309,11 @@ class _Verification:
         folders: Collection[str] | None = None
         if not self._order.scope.is_whole:
             folders = {
-                copy.path.rpartition("/")[0]
-                for copies in self._store.verifications.copies(self._order.scope, root.id)
-                for copy in copies
+                lying.folder for lying in self._store.verifications.folders(self._order.scope, root.id)
             }
         if not self._stop.is_set():
-            strangers.search(self._store, root, folders=folders, stop=self._stop, found=self._strangers)
+            search = strangers.Search(root=root, folders=folders, beside=self._beside.get(root.id, {}))
+            strangers.search(self._store, search, stop=self._stop, found=self._strangers)
 
     def _conclude(self, every: Sequence[RootRecord]) -> Report:
         stopped = self._stop.is_set()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jwstwatch.cli import output
@@ -105,6 +107,54 @@ def test_a_length_of_time_is_written_in_the_unit_that_fits(seconds: int, text: s
 def test_a_document_for_programs_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_json_line({"text": "a\nb"})
     assert capsys.readouterr().out == '{"schema":1,"text":"a\\nb"}\n'
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+DOCUMENTS = st.dictionaries(st.text(max_size=3), VALUES, max_size=4)
+
+
+@settings(max_examples=60)
+@given(rows=st.lists(DOCUMENTS, max_size=4), more=DOCUMENTS)
+def test_rows_that_are_written_one_by_one_are_the_document_that_is_printed_at_once(
+    rows: list[dict[str, object]], more: dict[str, object]
+) -> None:
+    more.pop("rows", None)
+    more.pop("schema", None)
+    with contextlib.redirect_stdout(io.StringIO()) as whole:
+        output.print_json({"rows": rows} | more)
+    with contextlib.redirect_stdout(io.StringIO()) as written:
+        document = output.JsonRows("rows")
+        for number, row in enumerate(rows):
+            assert bool(written.getvalue()) is (number > 0)
+            document.write(row)
+        document.end(more)
+    assert written.getvalue() == whole.getvalue()
+
+
+def test_a_long_table_is_told_before_its_last_row_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_AT_ONCE", 3)
+    taken: list[int] = []
+
+    def rows() -> Iterator[list[str]]:
+        for number in range(9):
+            taken.append(number)
+            yield ["gone" if number < 8 else "withheld", f"{number} kB", "a" * number + "\n"]
+
+    lines = output.lines_of_table(["state", "size", "file"], rows(), widest=("withheld", "1.23 GB", ""))
+    assert next(lines).split() == ["state", "size", "file"]
+    assert taken == [0, 1, 2]
+    told = list(lines)
+    assert len(told) == 9
+    assert told[1] == "gone         1 kB  a\N{REPLACEMENT CHARACTER}"
+    assert told[8] == "withheld     8 kB  aaaaaaaa\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_short_table_is_the_same_in_lines() -> None:
+    assert list(output.lines_of_table(HEAD, iter(ROWS))) == output.table(HEAD, ROWS, look=Look()).split("\n")
 
 
 def test_what_steers_a_terminal_is_not_passed_on() -> None:

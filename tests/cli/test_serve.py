@@ -86,7 +86,7 @@ def make_root(root: Path) -> None:
 
 def test_it_serves_until_it_is_told_to_end_and_opens_no_state(lone: World) -> None:
     before = {path: path.stat().st_mtime_ns for path in lone.folder.rglob("*")}
-    with served(lone, program=("-c", LOADED)) as server:
+    with served(lone, program=("-c", LOADED), fresh=True) as server:
         assert server.get()[0] == 200
         assert server.get("nothing") == (404, b"There is no such file here.\n")
         ended = server.stop(signal.SIGTERM)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from jwstwatch.core.model import FileState
-from jwstwatch.store import tables
+from jwstwatch.store import tables, verifications
 from jwstwatch.store.inventory import Kept
 from jwstwatch.store.store import Store
 from jwstwatch.store.verifications import Believed, Scope
@@ -47,6 +48,31 @@ def test_a_verification_goes_on_until_it_is_finished(store: Store, fetched: Desk
     assert verifications.begin(Scope(profiles=(PROFILE,)), restart=False, now=NOW + DAY).stopped_at is None
     verifications.finish(ALL, now=NOW + DAY)
     assert verifications.begin(ALL, restart=False, now=NOW + 2 * DAY).started_at == NOW + 2 * DAY
+
+
+@pytest.mark.parametrize(("lot", "piece"), [(5000, 5000), (2, 5000), (1, 2)])
+def test_copies_come_by_folder_and_a_large_one_in_pieces(
+    store: Store, desk: Desk, monkeypatch: pytest.MonkeyPatch, lot: int, piece: int
+) -> None:
+    for folder in ("a", "a/b", "a/c", "a-b", "z"):
+        for name in file_names(3, suffix=f"{folder.replace('/', '').replace('-', '')}.fits"):
+            desk.want(name, folder=folder)
+    marred = f"a/b/{file_names(3, suffix='ab.fits')[1]}"
+    there = {"state": "present", "size": 7, "sha256": digest("x"), "revision": 1}
+    with store.database.write() as connection:
+        connection.execute(update(tables.file).values(there))
+        connection.execute(update(tables.file).where(tables.file.c.path == marred).values(damage="missing"))
+    monkeypatch.setattr(verifications, "LOT", lot)
+    monkeypatch.setattr(verifications, "_PIECE", piece)
+    found = list(store.verifications.folders(ALL, desk.root.id))
+    assert sorted(f"{each.folder}/{name}" for each in found for name in each.sizes) == sorted(
+        copy.path for copy in copies(store, desk)
+    )
+    assert {size for each in found for size in each.sizes.values()} == {7}
+    assert [path for each in found for path in each.noted] == [marred]
+    assert [copy.path for copy in store.verifications.at(desk.root.id, [marred, "a/none"])] == [marred]
+    if piece > 3:
+        assert len(found) == 5
 
 
 def test_what_was_read_before_never_counts_for_a_new_verification_whatever_the_clock_says(

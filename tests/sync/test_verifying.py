@@ -7,15 +7,15 @@ import os
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from jwstwatch.core.model import FileState
-from jwstwatch.core.planning import OnDisk
 from jwstwatch.demo.server import Fault, FaultKind
+from jwstwatch.disk import comparing
 from jwstwatch.disk.looking import Fingerprint
 from jwstwatch.disk.reading import read_through
 from jwstwatch.errors import RootMissingError, StorageError
@@ -110,6 +110,33 @@ def test_a_sound_tree_with_its_pages_is_good_and_nothing_in_it_is_strange(bench:
         assert ear.files == 12
 
 
+def test_a_quick_verification_lists_each_folder_once_and_asks_for_no_file_by_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.configure({"watch": {"propID": 9001}}, makewebpages=True, obsnum2outsubdir=True)
+    bench.run()
+    listed: Counter[str] = Counter()
+    asked: list[str] = []
+    scandir, known_paths = os.scandir, bench.store.inventory.known_paths
+
+    def listing(place: Any) -> Any:
+        listed[str(Path(f"/proc/self/fd/{place}").readlink()) if isinstance(place, int) else str(place)] += 1
+        return scandir(place)
+
+    def knowing(root_id: int, paths: Any) -> set[str]:
+        asked.extend(paths)
+        return known_paths(root_id, paths)
+
+    monkeypatch.setattr(os, "scandir", listing)
+    monkeypatch.setattr(bench.store.inventory, "known_paths", knowing)
+    report = check(bench)
+    assert (report.checked, report.bad, report.strangers.foreign) == (12, (), [])
+    lying = {str(path.parent) for path in map(bench.path, bench.reports())}
+    assert {listed[folder] for folder in lying} == {1}
+    # Only what is no copy of the scope is looked for in the state: pages, thumbnails and their pictures.
+    assert not {path.rpartition("/")[2] for path in asked if path.endswith(".fits")}
+
+
 def test_every_kind_of_damage_is_told_in_plain_words(synced: Bench, reads: Counter[str]) -> None:
     missing, cut, linked, folder, flipped = names(synced, ".fits")[:5]
     synced.path(missing).unlink()
@@ -127,7 +154,9 @@ def test_every_kind_of_damage_is_told_in_plain_words(synced: Bench, reads: Count
         linked: "a link stands at its path",
         folder: "no plain file stands at its path",
     }
-    assert problems(check(synced)) == expected
+    quick = check(synced)
+    assert problems(quick) == expected
+    assert [each.full.name for each in quick.strangers.links] == [linked]
     report = check(synced, deep=True)
     assert problems(report) == expected | {flipped: BAD_CONTENT}
     assert [each.full.name for each in report.strangers.links] == [linked]
@@ -524,11 +553,12 @@ def test_what_cannot_be_read_costs_only_itself(synced: Bench, monkeypatch: pytes
 def test_a_folder_that_cannot_be_looked_into_costs_only_itself(
     synced: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refusing(root: Path, paths: Sequence[str]) -> dict[str, OnDisk]:
+    def refusing(root: Path, *rest: object, **how: object) -> NoReturn:
         with translate_storage_errors(root):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(inspecting, "look", refusing)
+    monkeypatch.setattr(comparing, "compare", refusing)
     report = check(synced, repair=True)
     assert set(problems(report).values()) == {"cannot be read: Permission denied"}
     assert (len(report.bad), report.mended and report.mended.queued) == (12, 0)
