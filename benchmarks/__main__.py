@@ -1,0 +1,218 @@
+"""What a run and the commands cost at growing sizes: `python -m benchmarks --to DIR`.
+
+Worlds (a state and an output folder of so many files) are made in DIR once and found again. Each thing is
+done in a process of its own, against an archive in another one on the loopback interface; what a daemon has
+loaded is loaded before the clock starts. Prints a table and stores it in DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.archive import serving
+from benchmarks.sky import FIRST_PROPOSAL
+from benchmarks.worlds import World, forget_newest, make_world
+
+SIZES = (1_000, 17_000, 200_000)
+SMALL = 20_000
+"""Up to so many files a thing is done three times, and the median counts."""
+RECHECK = 169.0
+"""Hours after which every product list is asked for again."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One line of the table for each size: a driver's action and its options."""
+
+    name: str
+    action: str
+    words: tuple[str, ...] = ()
+    latency: float = 0.0
+    cold: bool = False
+    """In an empty folder."""
+    later: float = 0.0
+    visit: bool = False
+    most: int = 10**9
+    """Left out beyond so many files."""
+
+
+CASES = (
+    Case(name="cold listing", action="list-cold", cold=True, most=250_000),
+    Case(name="cold listing, 200 ms late", action="list-cold", cold=True, latency=0.2, most=250_000),
+    Case(name="nothing new", action="run", words=("--again",)),
+    Case(name="nothing new, 200 ms late", action="run", words=("--again",), latency=0.2),
+    Case(name="nothing new, by folders", action="run", words=("--again", "--set", "disk_check=recheck")),
+    Case(name="every list asked again", action="run", later=RECHECK, most=250_000),
+    Case(name="one new visit", action="run", words=("--again",), visit=True),
+    Case(name="status", action="status"),
+    Case(name="files --json", action="files"),
+    Case(name="verify --quick", action="verify-quick"),
+    Case(name="gaps", action="gaps"),
+    Case(
+        name="nothing new, with pages",
+        action="run",
+        words=("--again", "--set", "makewebpages=true"),
+        most=SMALL,
+    ),
+    Case(
+        name="one new visit, with pages",
+        action="run",
+        words=("--again", "--set", "makewebpages=true"),
+        visit=True,
+        most=SMALL,
+    ),
+)
+
+
+def main() -> None:
+    """Measure, print, store."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--to", type=Path, required=True, metavar="DIR", help="where worlds are made and kept"
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help=f"files (default: {SIZES})")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="cases whose name holds one")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="an interpreter that has jwst_mast_query 0.0.6: its figures beside"
+    )
+    options = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    wanted = [case for case in CASES if not options.only or any(word in case.name for word in options.only)]
+    for size in options.sizes:
+        print(f"making {size} files ...", file=sys.stderr, flush=True)
+        world = make_world(options.to, size)
+        for case in wanted:
+            if world.files > case.most:
+                continue
+            row = {"case": case.name, "files": world.files, **measure(case, world)}
+            rows.append(row)
+            print(line(row), flush=True)
+        if options.before and world.files <= SMALL:
+            for latency in (0.0, 0.2):
+                rows.append(before(options.before, world, latency))
+                print(line(rows[-1]), flush=True)
+    print()
+    for text in fits(rows):
+        print(text)
+    store(options.to, rows)
+
+
+def measure(case: Case, world: World) -> dict[str, Any]:
+    """Return the median figures of a case."""
+    rounds = 3 if world.files <= SMALL else 1
+    if case.later:
+        _once(case, world)  # lists that were never judged one by one are, this once
+    found = []
+    for _ in range(rounds):
+        found.append(_once(case, world))
+        if case.visit:
+            forget_newest(world)
+    middle = sorted(found, key=lambda figures: figures["cpu"])[rounds // 2]
+    return middle | {"wall": statistics.median(figures["wall"] for figures in found)}
+
+
+def _once(case: Case, world: World) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=world.folder.parent) as empty:
+        folder = Path(empty) if case.cold else world.folder
+        with serving(world.visits, today=world.today, latency=case.latency) as archive:
+            words = [sys.executable, "-m", "benchmarks.driver", case.action, "--server", archive.url]
+            words += ["--folder", str(folder), "--visits", str(world.visits), *case.words]
+            if case.later:
+                words += ["--later", str(_next_recheck(world))]
+            if case.visit:
+                words.append("--visit")
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    if figures["said"].get("error"):
+        raise SystemExit(f"{case.name}: {figures['said']['error']}")
+    return figures
+
+
+def before(python: str, world: World, latency: float) -> dict[str, Any]:
+    """Return what a run of jwst_mast_query costs that finds its files there, apart from imports."""
+    script = Path(__file__).with_name("before.py")
+    with serving(world.visits, today=world.today, latency=latency) as archive:
+        words = [python, str(script), "--server", archive.url, "--folder", str(world.folder / "data")]
+        words += ["--proposal", str(FIRST_PROPOSAL)]
+        done = subprocess.run(words, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        requests = archive.counts()
+    name = "jwst_mast_query" + (", 200 ms late" if latency else "")
+    unknown = {"statements": 0, "folders": 0, "rise": 0.0, "requests": requests}
+    return {"case": name, "files": world.files, **unknown, **json.loads(done.stdout)}
+
+
+def _next_recheck(world: World) -> float:
+    """Return by how many hours the clock is to be ahead: each recheck moves the world's memory on."""
+    marks = world.folder / "rechecked"
+    done = int(marks.read_text()) if marks.exists() else 0
+    marks.write_text(str(done + 1))
+    return (done + 1) * RECHECK
+
+
+def line(row: Mapping[str, Any]) -> str:
+    """Return a row of the table as text."""
+    requests = sum(row["requests"].values())
+    return (
+        f"{row['case']:28} {row['files']:>9,} files {row['wall']:8.2f} s {row['cpu']:8.2f} s CPU"
+        f" {row['peak']:6.0f} MB (+{row['rise']:.0f}) {requests:>6} requests"
+        f" {row['statements']:>7} statements {row['folders']:>6} folders"
+    )
+
+
+def fits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield how the processor time of each case grows with the number of files."""
+    by_case: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        by_case.setdefault(row["case"], []).append((row["files"], row["cpu"]))
+    for case, points in by_case.items():
+        if len(points) > 1:
+            base, slope = straight(points)
+            power = exponent(points)
+            yield (
+                f"{case:28} {base:6.2f} s + {slope * 1e6:8.2f} s per million files"
+                f"   (between the two largest: size ** {power:.2f})"
+            )
+
+
+def straight(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """Return (base, slope) of the line of least relative squares through (size, seconds)."""
+    weights = [1 / max(seconds, 1e-3) ** 2 for _, seconds in points]
+    total = sum(weights)
+    mean_x = sum(w * x for w, (x, _) in zip(weights, points, strict=True)) / total
+    mean_y = sum(w * y for w, (_, y) in zip(weights, points, strict=True)) / total
+    spread = sum(w * (x - mean_x) ** 2 for w, (x, _) in zip(weights, points, strict=True))
+    both = sum(w * (x - mean_x) * (y - mean_y) for w, (x, y) in zip(weights, points, strict=True))
+    slope = both / spread
+    return mean_y - slope * mean_x, slope
+
+
+def exponent(points: Sequence[tuple[int, float]]) -> float:
+    """Return the power of the size by which the cost grew between the two largest sizes."""
+    (small, cheap), (large, dear) = sorted(points)[-2:]
+    return math.log(max(dear, 1e-3) / max(cheap, 1e-3)) / math.log(large / small)
+
+
+def store(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the figures with what they were measured on."""
+    now = datetime.now(UTC)
+    path = folder / f"results-{now:%Y%m%dT%H%M%S}.json"
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
+    path.write_text(json.dumps({"at": now.isoformat(), "machine": machine, "rows": list(rows)}, indent=1))
+    print(f"\nstored in {path}")
+
+
+if __name__ == "__main__":
+    main()

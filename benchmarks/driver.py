@@ -1,0 +1,252 @@
+"""One thing done to one world in a process of its own, measured; prints JSON.
+
+What a daemon has loaded is loaded before the clock starts: imports, the client, the open state.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import io
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.archive import Client
+from benchmarks.worlds import PROFILE, World
+
+
+@dataclass
+class Figures:
+    """What one action cost: seconds, requests by kind, SQL statements, memory in MB."""
+
+    wall: float
+    cpu: float
+    rise: float
+    """MB by which the peak memory rose over what was loaded."""
+    peak: float
+    statements: int
+    folders: int
+    requests: dict[str, int]
+    said: dict[str, Any]
+
+
+def main() -> None:
+    """Do it and print what it cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=sorted(ACTIONS))
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--visits", type=int, required=True)
+    parser.add_argument("--server", required=True)
+    parser.add_argument("--later", type=float, default=0.0, help="hours by which the clock is ahead")
+    parser.add_argument("--again", action="store_true", help="do it once before, as a daemon has")
+    parser.add_argument("--visit", action="store_true", help="a visit ends between the two")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the profile")
+    options = parser.parse_args()
+    parameters = dict(text.split("=", 1) for text in options.set)
+    world = World(options.folder, options.visits, datetime.now(UTC))
+    before = None
+    if options.again:
+        before = Client(options.server).add_visit if options.visit else _nothing
+    doing = Doing(
+        world=world,
+        server=options.server,
+        later=timedelta(hours=options.later),
+        parameters=parameters,
+        before=before,
+    )
+    json.dump(asdict(ACTIONS[options.action](doing)), sys.stdout)
+
+
+def _nothing() -> None:
+    """Let nothing happen between two runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doing:
+    """What is to be done to which world; with `before` it is done twice, and that is called in between."""
+
+    world: World
+    server: str
+    later: timedelta
+    parameters: dict[str, Any]
+    before: Callable[[], None] | None = None
+
+    @contextlib.contextmanager
+    def context(self) -> Iterator[tuple[Any, Any]]:
+        """Yield the profile and the context of its runs, as a daemon has them."""
+        from jwstwatch import logs
+        from jwstwatch.archive import session
+        from jwstwatch.archive.mast import MastArchive
+        from jwstwatch.store.store import open_store
+        from jwstwatch.sync.context import Context
+
+        settings = self.world.settings(self.server, **self.parameters)
+        session._load_class()
+        stop = threading.Event()
+        with logs.bound(), open_store(settings.state_url, upgrade=True) as store:
+            yield (
+                settings.profiles[PROFILE],
+                Context(
+                    store=store,
+                    archive=MastArchive(self.server, timeout=60.0, stop=stop),
+                    mast=settings.mast,
+                    profiles=settings.profiles,
+                    stop=stop,
+                    now=lambda: datetime.now(UTC) + self.later,
+                ),
+            )
+
+
+def run(doing: Doing, *, full: bool = False) -> Figures:
+    """One run of the profile."""
+    from jwstwatch.core.model import Trigger
+    from jwstwatch.sync import story
+    from jwstwatch.sync.context import Options
+
+    with doing.context() as (profile, context):
+
+        def act() -> Any:
+            return story.run(
+                profile, context=context, trigger=Trigger.SCHEDULE, options=Options(full=full, yes=True)
+            )
+
+        if doing.before is not None:
+            act()
+            doing.before()
+        with counting(context.store.database.engine) as counted:
+            figures = measured(act, doing.server)
+        record = figures.said["result"].record
+        figures.said = {
+            "outcome": str(record.outcome),
+            "error": record.error_message,
+            "downloaded": record.counts.downloaded,
+            "unchanged": record.counts.unchanged,
+            "pages": record.counts.pages,
+        }
+        return replace(figures, **counted)
+
+
+def list_cold(doing: Doing) -> Figures:
+    """The observations and product lists of everything, planned in an empty state; nothing is fetched."""
+    from jwstwatch.core.model import Trigger
+    from jwstwatch.sync import listing, roots, rules
+    from jwstwatch.sync.context import Options
+
+    with doing.context() as (profile, context):
+        store = context.store
+
+        def act() -> int:
+            record = store.runs.begin(PROFILE, Trigger.MANUAL, now=context.now())
+            root = roots.open_root(context, rules.root_of(profile.parameters))
+            subject = listing.Subject(run=record, profile=profile, root=root, options=Options())
+            listing.list_and_plan(context, subject, listing.Heard())
+            count: int = store.listings.count_observations(PROFILE)
+            return count
+
+        with counting(store.database.engine) as counted:
+            figures = measured(act, doing.server)
+        figures.said = {"observations": figures.said["result"]}
+        return replace(figures, **counted)
+
+
+def command(*words: str) -> Callable[..., Figures]:
+    """Return an action: the command, its imports loaded before."""
+
+    def act(doing: Doing) -> Figures:
+        from jwstwatch.cli.main import main as cli
+
+        doing.world.settings(doing.server, **doing.parameters)
+        place = ["--config", str(doing.world.folder / "jwstwatch.yaml")]
+        silence = Counter()
+        with contextlib.redirect_stdout(silence):
+            cli(["runs", *place])
+            figures = measured(lambda: cli([words[0], *place, *words[1:]]), doing.server)
+        figures.said = {"exit code": int(figures.said["result"]), "characters": silence.count}
+        return figures
+
+    return act
+
+
+class Counter(io.TextIOBase):
+    """A standard output that only counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, text: str) -> int:
+        self.count += len(text)
+        return len(text)
+
+
+@contextlib.contextmanager
+def counting(engine: Any) -> Iterator[dict[str, int]]:
+    """Count SQL statements (one for each set of rows) and folders listed."""
+    from sqlalchemy import event
+
+    counted = {"statements": 0, "folders": 0}
+
+    def note(*_: object) -> None:
+        counted["statements"] += 1
+
+    scandir = os.scandir
+
+    def listed(*arguments: Any) -> Any:
+        counted["folders"] += 1
+        return scandir(*arguments)
+
+    event.listen(engine, "before_cursor_execute", note)
+    os.scandir = listed  # type: ignore[assignment,misc]
+    try:
+        yield counted
+    finally:
+        os.scandir = scandir  # type: ignore[misc]
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def measured(action: Callable[[], Any], server: str) -> Figures:
+    """Do it and say what it cost; what it returns is in `said`."""
+    client = Client(server) if server.startswith("http") else None
+    if client is not None:
+        client.counts()
+    before, cpu, began = _peak(), time.process_time(), time.perf_counter()
+    result = action()
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    peak = _peak()
+    return Figures(
+        wall=wall,
+        cpu=cpu,
+        rise=peak - before,
+        peak=peak,
+        statements=0,
+        folders=0,
+        requests=client.counts() if client is not None else {},
+        said={"result": result},
+    )
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+ACTIONS: dict[str, Callable[..., Figures]] = {
+    "run": run,
+    "run-full": functools.partial(run, full=True),
+    "list-cold": list_cold,
+    "status": command("status", "--json"),
+    "files": command("files", "--json"),
+    "verify-quick": command("verify", "--quick", "--json"),
+    "gaps": command("gaps", "--json"),
+}
+
+if __name__ == "__main__":
+    main()
