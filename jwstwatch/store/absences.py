@@ -11,6 +11,7 @@ from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.core.retrying import FailureKind
 from jwstwatch.store import bulk, tables
+from jwstwatch.store.conditions import in_state
 
 _NOT_THERE = (FailureKind.MISSING.value, FailureKind.STILL_LISTED.value, FailureKind.ABSENT.value)
 
@@ -37,7 +38,7 @@ def forget(connection: Connection, product_ids: Collection[int], now: datetime) 
             update(file)
             .where(
                 file.c.product_id.in_(chunk),
-                file.c.state == FileState.FAILED.value,
+                in_state([FileState.FAILED.value]),
                 file.c.failure_kind.in_(_NOT_THERE),
             )
             .values(

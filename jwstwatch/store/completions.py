@@ -10,14 +10,12 @@ from sqlalchemy import Connection, case, func, or_, select
 
 from jwstwatch.core.model import FileState
 from jwstwatch.store import bulk, tables
+from jwstwatch.store.conditions import found_by, wanted_by
 from jwstwatch.store.engine import Database
 from jwstwatch.store.transfers import is_kept
 
 PLACED = ("fetched", "settled")
 """Kinds of events: a verified file was put in place. What was there already and is taken over is not."""
-
-_PAGE = 1000
-"""Events that are looked through at a time, newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,28 +56,10 @@ class Completions:
 
 
 def _placed(connection: Connection, run_id: int) -> set[int]:
-    """Return the products of which the run put a file in place.
-
-    The history has no index by run: it is read backwards, to where this run had not begun.
-    """
-    event, run = tables.event, tables.run
-    began = connection.execute(select(run.c.started_at).where(run.c.id == run_id)).scalar()
-    if began is None:
-        return set()
-    found: set[int] = set()
-    before: int | None = None
-    while True:
-        query = select(event.c.id, event.c.at, event.c.run_id, event.c.kind, event.c.product_id)
-        query = query.order_by(event.c.id.desc()).limit(_PAGE)
-        if before is not None:
-            query = query.where(event.c.id < before)
-        rows = connection.execute(query).all()
-        mine = [row for row in rows if row.run_id == run_id]
-        found.update(row.product_id for row in mine if row.kind in PLACED)
-        # A clock that was set back must not hide the run's own events.
-        if len(rows) < _PAGE or (not mine and rows[-1].at < began):
-            return found
-        before = rows[-1].id
+    """Return the products of which the run put a file in place."""
+    event = tables.event
+    query = select(event.c.product_id).where(event.c.run_id == run_id, event.c.kind.in_(PLACED))
+    return set(connection.execute(query).scalars())
 
 
 def _observations(connection: Connection, profile: str, product_ids: Collection[int]) -> set[int]:
@@ -91,7 +71,7 @@ def _observations(connection: Connection, profile: str, product_ids: Collection[
             select(observation.c.id)
             .join(listing, listing.c.parent_obsid == observation.c.obsid)
             .join(interest, interest.c.observation_id == observation.c.id)
-            .where(listing.c.product_id.in_(ids), interest.c.profile == profile)
+            .where(listing.c.product_id.in_(ids), found_by(profile))
             .distinct()
         )
         found.update(connection.execute(query).scalars())
@@ -110,12 +90,12 @@ def _complete(profile: str, observation_ids: Collection[int]) -> Any:
             product.c.obsnum,
         )
         .join(listing, listing.c.parent_obsid == observation.c.obsid)
-        .join(want, want.c.product_id == listing.c.product_id)
-        .join(file, file.c.id == want.c.file_id)
+        .join(file, file.c.product_id == listing.c.product_id)
+        .join(want, want.c.file_id == file.c.id)
         .join(product, product.c.id == listing.c.product_id)
         .where(
             observation.c.id.in_(observation_ids),
-            want.c.profile == profile,
+            wanted_by(profile),
             ~file.c.declined,
             ~file.c.superseded,
             file.c.state != FileState.GONE.value,

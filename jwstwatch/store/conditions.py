@@ -37,7 +37,7 @@ def wanted_by(profile: str) -> ColumnElement[bool]:
 
 
 def found_by(profile: str) -> ColumnElement[bool]:
-    """Return the condition that a row of `interest` is of a profile, for statements about few observations."""
+    """Return the same for a row of `interest`, for statements about few observations."""
     condition: ColumnElement[bool] = tables.interest.c.profile.concat("") == profile
     return condition
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, case, exists, or_, select, update
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.errors import BusyError
-from jwstwatch.store import arrivals, bulk, events, tables
+from jwstwatch.store import arrivals, bulk, events, folders, tables
 from jwstwatch.store.choosing import GROUP, Choice, at_same_place, choose
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
@@ -99,6 +99,7 @@ class Drops:
             wanted = {"state": FileState.WANTED.value, "reason": WANTED_AGAIN, **tables.NO_COPY}
             with arrivals.growth_recorded(connection, gone, now=now):
                 changed += _change(connection, gone, file.c.declined, again | wanted, now)
+            folders.forget_marks_of_files(connection, [choice.file_id for choice in changed])
             _record(connection, changed, kind="undropped", detail=None, now=now)
         return changed
 

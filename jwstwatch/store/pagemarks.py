@@ -48,12 +48,15 @@ def mark_pages_due_for_observations(
     for proposal, obsnum in observations:
         if proposal is not None:
             by_proposal[proposal].add(NO_OBSERVATION if obsnum is None else obsnum)
+    page, part = tables.page, tables.page_part
+    # The keys of both begin with the root.
+    roots = select(tables.root.c.id)
     for proposals in bulk.chunks(sorted(by_proposal)):
-        _raise(connection, tables.page, tables.page.c.proposal.in_(proposals))
-    part = tables.page_part
+        _raise(connection, page, page.c.root_id.in_(roots), page.c.proposal.in_(proposals))
     for proposal, obsnums in sorted(by_proposal.items()):
         for some in bulk.chunks(sorted(obsnums), _NUMBERS):
-            _raise(connection, part, part.c.proposal == proposal, part.c.obsnum.in_(some))
+            mine = (part.c.root_id.in_(roots), part.c.proposal == proposal, part.c.obsnum.in_(some))
+            _raise(connection, part, *mine)
 
 
 def part_key(obsnum: int | None) -> int:

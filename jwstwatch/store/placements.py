@@ -13,6 +13,7 @@ from jwstwatch.core.evidence import merge_facts
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.store import bulk, tables
+from jwstwatch.store.conditions import in_state
 
 if TYPE_CHECKING:
     from jwstwatch.store.transfers import Intent
@@ -78,7 +79,7 @@ def record_replaced(
     rows: list[dict[str, Any]] = []
     for ids in bulk.chunks(newer):
         query = select(file.c.id, file.c.revision, file.c.size, file.c.sha256).where(
-            file.c.id.in_(ids), file.c.state.in_(tables.HAS_COPY), file.c.revision.is_not(None)
+            file.c.id.in_(ids), in_state(tables.HAS_COPY), file.c.revision.is_not(None)
         )
         rows += [
             {

@@ -178,12 +178,12 @@ class Plans:
         So is what was not for another token than the one that was first seen at `token_since`.
         """
         file, want = tables.file, tables.want
-        mine = select(want.c.file_id).where(want.c.profile == profile)
         with self._database.write() as connection:
             freed = connection.execute(
                 update(file)
                 .where(
-                    file.c.id.in_(mine),
+                    # Begins at what is withheld, not at all that the profile wants.
+                    exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
                     file.c.state == FileState.WITHHELD.value,
                     or_(
                         file.c.reason.in_((NO_TOKEN, TOKEN_REJECTED)),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, exists, func, select
 from jwstwatch.core.model import FileState
 from jwstwatch.core.relocation import Move
 from jwstwatch.errors import BusyError
-from jwstwatch.store import bulk, events, tables
+from jwstwatch.store import bulk, events, folders, tables
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 from jwstwatch.store.roots import has_copy
@@ -152,10 +152,10 @@ class Relocations:
     def left_open(self, root_id: int) -> list[int]:
         """Return the files of a root whose move a killed process left open."""
         file, relocation = tables.file, tables.relocation
+        # No join: it would begin at all files.
         query = (
             select(relocation.c.file_id)
-            .join(file, file.c.id == relocation.c.file_id)
-            .where(file.c.root_id == root_id)
+            .where(exists().where(file.c.id == relocation.c.file_id, file.c.root_id == root_id))
             .order_by(relocation.c.created_at, relocation.c.file_id)
         )
         with self._database.read() as connection:
@@ -213,6 +213,7 @@ def _join(connection: Connection, shelved: Shelved, path: str) -> bool:
     unwanted = ~exists().where(want.c.file_id == file.c.id)
     connection.execute(update(file).where(file.c.id == shelved.file_id, unwanted).values(unselected=True))
     connection.execute(update(file).where(file.c.id == other).values(unselected=False))
+    folders.forget_marks_of_files(connection, [other])
     mark_pages_due_for_files(connection, [shelved.file_id, other])
     return True
 
@@ -338,4 +339,5 @@ def _record(
         for each in moved
     ]
     events.record(connection, happened, now=now)
+    folders.forget_marks_of_files(connection, [each.file_id for each in moved])
     mark_pages_due_for_files(connection, [each.file_id for each in moved])

@@ -21,6 +21,7 @@ from jwstwatch.core.keywords import PREFIX
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import NEWER_REVISION
 from jwstwatch.store import absences, bulk, events, tables
+from jwstwatch.store.conditions import in_state, is_present
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_products
 
@@ -141,7 +142,7 @@ def contradicted(
             .join(product, product.c.id == file.c.product_id)
             .where(
                 file.c.product_id.in_(ids),
-                file.c.state == FileState.PRESENT.value,
+                is_present(),
                 file.c.revision == product.c.revision,
                 file.c.size.is_not(None),
             )
@@ -214,7 +215,7 @@ def make_stale(connection: Connection, product_ids: Collection[int], now: dateti
             update(file)
             .where(
                 file.c.product_id.in_(chunk),
-                file.c.state.in_((FileState.PRESENT.value, FileState.STALE.value)),
+                in_state((FileState.PRESENT.value, FileState.STALE.value)),
             )
             .values(
                 state=FileState.STALE.value,

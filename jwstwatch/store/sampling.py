@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import JSON, Text, and_, case, cast, exists, false, func, or_, select, type_coerce, update
+from sqlalchemy import (
+    JSON,
+    Connection,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.evidence import Fact
 from jwstwatch.core.keywords import CHECKSUM, RECEIVED_MD5
-from jwstwatch.core.model import FileState
 from jwstwatch.core.sampling import DAY, ETAG, INTERVAL, Alarm, accusers
 from jwstwatch.store import bulk, tables
+from jwstwatch.store.conditions import is_present
 from jwstwatch.store.engine import Database
+
+_BLOCK = 50_000
+"""Products never asked for that one run looks at, at most: a blink."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +49,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """How many of a profile's products were asked for within the last day, and when last (or it began)."""
+    """How many of a profile's products were asked for within the last day, and when last.
+
+    Where none was, `last` is when the profile began; None where it has not.
+    """
 
     count: int
     last: datetime | None
@@ -46,9 +68,9 @@ class Sampling:
         """Return what was asked for on behalf of a profile; times ahead were told by a wrong clock."""
         product = tables.product
         mine = exists().where(tables.want.c.profile == profile, tables.want.c.product_id == product.c.id)
-        query = select(
-            func.count(case((product.c.sampled_at > now - DAY, 1))), func.max(product.c.sampled_at)
-        ).where(product.c.sampled_at <= now + CLOCKS_DIFFER, mine)
+        query = select(func.count(), func.max(product.c.sampled_at)).where(
+            product.c.sampled_at > now - DAY, product.c.sampled_at <= now + CLOCKS_DIFFER, mine
+        )
         began = select(tables.profile.c.created_at).where(tables.profile.c.name == profile)
         with self._database.read() as connection:
             count, last = connection.execute(query).one()
@@ -59,29 +81,35 @@ class Sampling:
 
         Of each a copy of the present revision is there and in use, what was stated of it would be evidence,
         and the keyword service's checksum does not cover it: the copy came with another, or before any was
-        stated, and may be older.
+        stated, and may be older. Of very many that were never asked for only some are looked at, which ones
+        is left to chance: what `now` ends in.
         """
         product = tables.product
         query = (
             select(product.c.id, product.c.uri, product.c.name, product.c.facts)
             .where(
-                or_(
-                    product.c.sampled_at.is_(None),
-                    product.c.sampled_at <= now - INTERVAL,
-                    product.c.sampled_at > now + CLOCKS_DIFFER,
-                ),
                 _has_copy(profile, now),
                 bulk.any_of([_states(validator) for validator in sorted(validators)]),
                 ~_is_covered(),
             )
-            .order_by(product.c.sampled_at.is_not(None), product.c.sampled_at, product.c.id)
-            .limit(limit)
+            .order_by(product.c.sampled_at, product.c.id)
         )
+        found: list[Candidate] = []
         with self._database.read() as connection:
-            return [
-                Candidate(product_id=row.id, uri=row.uri, name=row.name, facts=row.facts)
-                for row in connection.execute(query)
-            ]
+            # One statement for each: of the three together SQLite would walk through all products.
+            for when in (
+                _never_asked(connection, now),
+                product.c.sampled_at <= now - INTERVAL,
+                product.c.sampled_at > now + CLOCKS_DIFFER,
+            ):
+                some = query.where(when).limit(limit - len(found))
+                found += [
+                    Candidate(product_id=row.id, uri=row.uri, name=row.name, facts=row.facts)
+                    for row in connection.execute(some)
+                ]
+                if len(found) == limit:
+                    break
+        return found
 
     def note_asked(self, product_ids: Collection[int], *, now: datetime) -> None:
         """Keep that the archive was asked for them, whatever it answered."""
@@ -105,26 +133,35 @@ class Sampling:
                 version.c.revision,
                 version.c.why,
                 version.c.ended_at,
-                func.max(case((replaced.c.sha256 == new, 1), (replaced.c.sha256 != new, 0))).label("same"),
+                case((replaced.c.sha256 == new, 1), (replaced.c.sha256 != new, 0)).label("same"),
             )
             .outerjoin(file, file.c.product_id == version.c.product_id)
             .outerjoin(
                 replaced, and_(replaced.c.file_id == file.c.id, replaced.c.revision == version.c.revision)
             )
             .outerjoin(later, and_(later.c.file_id == file.c.id, later.c.revision == new_revision))
-            .where(version.c.ended_at >= since, version.c.why.startswith("http."))
-            .group_by(version.c.product_id, version.c.revision, version.c.why, version.c.ended_at)
+            # In the words of its index, which holds the few that such a fact ended.
+            .where(version.c.ended_at >= since, version.c.why.like(literal_column("'http.%'")))
             .order_by(version.c.ended_at.desc(), version.c.product_id.desc())
         )
+        # Grouped here: for the database's own groups SQLite would walk through all versions.
+        same: dict[tuple[int, int, str, datetime], list[bool]] = defaultdict(list)
         with self._database.read() as connection:
-            return [
-                Alarm(
-                    validators=accusers(row.why),
-                    at=row.ended_at,
-                    false=None if row.same is None else bool(row.same),
-                )
-                for row in connection.execute(query)
-            ]
+            for row in connection.execute(query):
+                known = [] if row.same is None else [bool(row.same)]
+                same[row.product_id, row.revision, row.why, row.ended_at] += known
+        return [
+            Alarm(validators=accusers(why), at=ended_at, false=any(found) if found else None)
+            for (_, _, why, ended_at), found in same.items()
+        ]
+
+
+def _never_asked(connection: Connection, now: datetime) -> ColumnElement[bool]:
+    """The archive was never asked for it; of many products in one block, by their numbers, of `_BLOCK`."""
+    product = tables.product
+    newest = connection.execute(select(func.max(product.c.id))).scalar() or 0
+    first = _BLOCK * (now.microsecond % (newest // _BLOCK + 1))
+    return and_(product.c.sampled_at.is_(None), product.c.id >= first, product.c.id < first + _BLOCK)
 
 
 def _has_copy(profile: str, now: datetime) -> ColumnElement[bool]:
@@ -134,8 +171,7 @@ def _has_copy(profile: str, now: datetime) -> ColumnElement[bool]:
         want.c.profile == profile,
         want.c.product_id == product.c.id,
         file.c.id == want.c.file_id,
-        # No index on the state: nearly all files are in this one, and they would be read for each product.
-        func.coalesce(file.c.state, "") == FileState.PRESENT.value,
+        is_present(),
         file.c.revision == product.c.revision,
         ~file.c.declined,
         ~file.c.superseded,

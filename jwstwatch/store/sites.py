@@ -313,7 +313,8 @@ def _waiting(root_id: int) -> Any:
             func.sum(product.c.size).label("size"),
         )
         .select_from(notice)
-        .join(want, want.c.profile == notice.c.profile)
+        # The files that wait are few: with the plain column all that the profile wants are looked at.
+        .join(want, want.c.profile.concat("") == notice.c.profile)
         .join(file, file.c.id == want.c.file_id)
         .join(product, product.c.id == file.c.product_id)
         .where(

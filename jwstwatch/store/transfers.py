@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,12 +18,15 @@ from jwstwatch.core.keywords import believable_checksum
 from jwstwatch.core.model import FileState
 from jwstwatch.core.retrying import LONGEST_DELAY, FailureKind
 from jwstwatch.store import arrivals, bulk, events, placements, tables
+from jwstwatch.store.conditions import is_present
 from jwstwatch.store.engine import Database
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
 
 _NONE_KEPT: Mapping[int, str] = MappingProxyType({})
 
-_FETCHABLE = (FileState.WANTED, FileState.STALE, FileState.FAILED, FileState.WITHHELD)
+_DUE = (FileState.WANTED.value, FileState.STALE.value)
+_TRIED = (FileState.FAILED.value, FileState.WITHHELD.value)
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +164,7 @@ class Transfers:
                     .join(product, product.c.id == file.c.product_id)
                     .where(
                         file.c.product_id.in_(ids),
-                        file.c.state == FileState.PRESENT.value,
+                        is_present(),
                         file.c.revision == product.c.revision,
                         file.c.sha256.is_not(None),
                     )
@@ -390,14 +393,15 @@ def due_files(run_id: int, profile: str, now: datetime, *, force: bool) -> Colum
     conditions = [
         # Begins at the few files of these states: most that a profile wants are present.
         exists().where(want.c.profile == profile, want.c.file_id == file.c.id, ~is_kept()),
-        file.c.state.in_([state.value for state in _FETCHABLE]),
+        # Without a time there is nothing to try before something changes: a token, a release, what stands
+        # at the path. Compared with one, and not with null, so that the index passes over those, too.
+        or_(
+            file.c.state.in_(_DUE),
+            and_(file.c.state.in_(_TRIED), file.c.next_attempt_at >= _ANY_TIME),
+        ),
         ~file.c.declined,
         free,
         ~tried,
-        # Nothing to try before something changes: a token, a release.
-        ~and_(file.c.state == FileState.WITHHELD.value, file.c.next_attempt_at.is_(None)),
-        # A foreign thing stands at the path.
-        ~and_(file.c.state == FileState.FAILED.value, file.c.next_attempt_at.is_(None)),
     ]
     if not force:
         # No attempt is put off by more than a day: a later one was told by a clock that went wrong. What

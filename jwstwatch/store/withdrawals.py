@@ -12,9 +12,11 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from jwstwatch.core.model import PLANNED, FileState
 from jwstwatch.store import bulk, events, superseding, tables
+from jwstwatch.store.conditions import found_by, in_state
 from jwstwatch.store.engine import Database
 from jwstwatch.store.missing import AGAIN_AFTER
 from jwstwatch.store.pagemarks import mark_pages_due_for_files
+from jwstwatch.store.tallies import tallies
 
 UNLISTED = "the archive no longer lists it"
 
@@ -52,13 +54,14 @@ class Withdrawals:
         `configured` profiles found has. An empty list has nothing to confirm before a query, last asked
         `heard_at`, would have told of another number.
         """
-        pair, observation, interest = tables.listing.alias(), tables.observation, tables.interest
+        pair, observation = tables.listing.alias(), tables.observation
+        # Begins at the few pairs that are missing.
         query = (
             select(observation.c.obsid)
-            .join(interest, interest.c.observation_id == observation.c.id)
             .join(pair, pair.c.parent_obsid == observation.c.obsid)
             .where(
-                interest.c.profile == profile,
+                pair.c.missing_since.is_not(None),
+                _is_sought(observation, [profile]),
                 _executed(),
                 _is_to_be_confirmed(pair, now),
                 _is_listed(pair.c.parent_obsid)
@@ -100,7 +103,7 @@ class Withdrawals:
 
     def withdrawn(self, profile: str) -> Withdrawn:
         """Return how many of the profile's files the archive lists no longer."""
-        file, product, want = tables.file, tables.product, tables.want
+        file, product = tables.file, tables.product
         lost = and_(_may_be_gone(profile, _is_confirmed), ~file.c.superseded)
         with self._database.read() as connection:
             confirmed = connection.execute(select(func.count()).select_from(file).where(lost)).scalar_one()
@@ -108,16 +111,10 @@ class Withdrawals:
                 return Withdrawn()
             in_doubt = and_(_may_be_gone(profile, _is_missing), ~file.c.superseded)
             missing = connection.execute(select(func.count()).select_from(file).where(in_doubt)).scalar_one()
-            wanted = (
-                select(func.count())
-                .select_from(file)
-                .join(want, want.c.file_id == file.c.id)
-                .where(
-                    want.c.profile == profile,
-                    ~file.c.declined,
-                    ~file.c.superseded,
-                    file.c.state != FileState.GONE.value,
-                )
+            wanted = sum(
+                tally.files
+                for tally in tallies(connection, profile)
+                if not tally.declined and not tally.superseded and tally.state is not FileState.GONE
             )
             named = select(product.c.name).join(file, file.c.product_id == product.c.id).where(lost)
             since = (
@@ -128,7 +125,7 @@ class Withdrawals:
             return Withdrawn(
                 confirmed=confirmed,
                 missing=missing - confirmed,
-                files=connection.execute(wanted).scalar_one(),
+                files=wanted,
                 since=connection.execute(since).scalar_one(),
                 examples=tuple(connection.execute(named.order_by(product.c.name).limit(_SHOWN)).scalars()),
             )
@@ -200,7 +197,8 @@ def _set_gone(
             "changed_at": now,
             **({} if has_copy else tables.NO_COPY),
         }
-        as_seen = file.c.state.in_(tables.HAS_COPY) if has_copy else file.c.state.not_in(tables.HAS_COPY)
+        there = in_state(tables.HAS_COPY)
+        as_seen = there if has_copy else ~there
         for some in bulk.chunks(ids):
             # Another run may have begun to fetch one meanwhile, or heard that it is listed.
             statement = update(file).where(file.c.id.in_(some), gone, as_seen).values(values)
@@ -283,7 +281,7 @@ def _may_be_gone(profile: str, condition: Any) -> ColumnElement[bool]:
         pair.c.product_id == file.c.product_id,
         observation.c.obsid == pair.c.parent_obsid,
         interest.c.observation_id == observation.c.id,
-        interest.c.profile == profile,
+        found_by(profile),
     )
     mine = or_(
         exists().where(want.c.profile == profile, want.c.file_id == file.c.id),

@@ -131,7 +131,8 @@ class _Asking:
 
         After a time-out one proposal is asked about alone: a service that is silent costs two time-outs only.
         """
-        expected = self._context.store.inquiries.count_files(proposals)
+        # A proposal alone is one question, however many files it has.
+        expected = self._context.store.inquiries.count_files(proposals) if len(proposals) > 1 else {}
         waiting = sorted(proposals, key=lambda number: (expected.get(number, 0), number))
         size = most = MOST_AT_ONCE
         while waiting:

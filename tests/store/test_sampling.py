@@ -116,6 +116,19 @@ def test_only_validators_that_are_believed_make_a_file_due(fetched: Desk) -> Non
     assert due(fetched, validators=()) == []
 
 
+def test_of_very_many_that_were_never_asked_for_those_of_one_block_are_looked_at(
+    fetched: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jwstwatch.store.sampling._BLOCK", 2)
+    set_product(fetched, NAMES[0], sampled_at=fetched.now - WEEK)
+    for name in NAMES[1:]:
+        block = fetched.product_id(name) // 2
+        at = fetched.now.replace(microsecond=block)
+        found = fetched.store.sampling.due(fetched.profile, validators=VALIDATORS, limit=9, now=at)
+        alike = [other for other in NAMES[1:] if fetched.product_id(other) // 2 == block]
+        assert [candidate.name for candidate in found] == [*alike, NAMES[0]]
+
+
 def test_what_was_asked_within_a_day_is_counted_for_the_profile_that_wants_it(fetched: Desk) -> None:
     sampling, now = fetched.store.sampling, fetched.now
     assert sampling.asked(fetched.profile, now=now).count == 0

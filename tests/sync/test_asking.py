@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_listing_that_is_not_whole_moves_no_cursor_and_fetches_nothing(bench: 
     assert bench.fetched == []
     bench.server.faults.clear()
     assert bench.run().counts.downloaded == 12
+
+
+def test_a_listing_that_only_times_out_begins_with_a_small_question_the_next_time(synced: Bench) -> None:
+    before = synced.store.runs.memory("watch")
+    assert before is not None
+    assert (before.batch or 0) > 1
+    timeout = {"kind": FaultKind.ERROR, "message": "This is a timeout"}
+    synced.server.faults.add(Fault(service="Mast.Caom.Products", times=None, **timeout))  # type: ignore[arg-type]
+    assert synced.attempt(full=True).exit_code is ExitCode.ARCHIVE
+    assert synced.store.runs.memory("watch") == replace(before, batch=1)
 
 
 def test_what_a_broken_listing_planned_is_kept_and_fetched_by_the_next_run(make_bench: MakeBench) -> None:
