@@ -17,7 +17,7 @@ import yaml
 from jwstwatch.demo.scaled import scaled_catalogue
 from jwstwatch.demo.server import ArchiveServer, Fault, FaultKind
 from tests.acceptance.conftest import WATCH
-from tests.acceptance.world import Ended, World, assert_as_archived, finish
+from tests.acceptance.world import Ended, World, assert_as_archived, finish, wait_until
 
 TOKEN = "3f9c0de55a1b4c7e8d2f6a90b1c2d3e4"
 DOWNLOADS = "/api/v0.1/Download/file"
@@ -267,8 +267,7 @@ def test_a_profile_that_is_being_run_already(world: World, archive: ArchiveServe
     archive.faults.add(Fault(kind=FaultKind.LATENCY, service="Mast.Caom.Filtered*", seconds=60))
     first = world.start("run-now")
     try:
-        while not archive.requests.queries("Mast.Caom.Filtered*"):
-            assert first.poll() is None
+        wait_until(lambda: bool(archive.requests.queries("Mast.Caom.Filtered*")), "a question")
         second = world.run("run-now")
         assert_told(second, 5, "a run goes on already", str(first.pid), "status")
         assert world.run("status", "--json").json["profiles"][0]["last_run"]["outcome"] is None

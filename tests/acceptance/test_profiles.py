@@ -24,7 +24,7 @@ def test_two_profiles_fetch_each_file_once_and_two_roots_hold_a_copy_each(
 
 def test_two_processes_at_the_same_time_fetch_each_file_once(world: World, archive: ArchiveServer) -> None:
     world.configure(BOTH)
-    world.run("root", "list")
+    world.run("db", "upgrade")
     archive.faults.add(Fault(kind=FaultKind.SLOW, uri="*", rate=20_000, times=None))
     processes = [world.start("run-now", name, "--json") for name in BOTH]
     ends = [finish(process) for process in processes]

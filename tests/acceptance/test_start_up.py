@@ -44,7 +44,7 @@ raise SystemExit(int(code))
 
 def loaded(world: World, *words: str, **options: Any) -> set[str]:
     """Run a command and return the packages, and the rooms of ours, that it imported."""
-    return packages(finish(world.start(*words, program=("-c", LOADED), **options)))
+    return packages(finish(world.start(*words, program=("-c", LOADED), fresh=True, **options)))
 
 
 def packages(ended: Ended) -> set[str]:
@@ -61,7 +61,7 @@ def test_help_loads_nothing_heavy(world: World) -> None:
 
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_the_help_of_a_command_loads_nothing_heavy_and_has_an_example(world: World, command: str) -> None:
-    ended = finish(world.start(command, "--help", program=("-c", LOADED)))
+    ended = finish(world.start(command, "--help", program=("-c", LOADED), fresh=True))
     assert not packages(ended) & HEAVY
     assert "Example" in ended.out
     assert f"jwstwatch {command}" in ended.out

@@ -136,6 +136,7 @@ def test_two_runs_at_once_on_one_disk_never_count_on_the_same_bytes(
     world.configure({"one": {"propID": 9001} | one, "two": {"propID": 9001} | two}, min_free=f"{KEPT} B")
     size = taking(layered, "rate", "cal", "i2d") + KEPT
     mounts.small(world.root, size=str(size))
+    world.run("db", "upgrade")
     started = [world.start("run-now", name, before=mounts.before) for name in ("one", "two")]
     ended = [finish(process) for process in started]
     assert sorted(each.code for each in ended) in ([0, 7], [7, 7]), ended

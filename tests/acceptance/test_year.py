@@ -1,6 +1,6 @@
 """A year of an archive and a server: storms, late data, releases, withdrawals, outages, a lost disk.
 
-The short form runs the profile every six days and takes some seconds. The long form runs it every twelve
+The short form runs the profile every eight days. The long form runs it every twelve
 hours on a whole proposal, and prints the figures that docs/performance.md tells:
 
     JWSTWATCH_TEST_YEAR=1 python -m pytest -s tests/acceptance/test_year.py
@@ -37,7 +37,7 @@ HIDDEN = "jw05224-o007_t001_nircam_clear-f444w"
 GRISM = "jw05224012001_02101_00001_nrcalong"
 
 LONG = bool(os.environ.get("JWSTWATCH_TEST_YEAR"))
-STEP = timedelta(hours=12) if LONG else timedelta(days=6)
+STEP = timedelta(hours=12) if LONG else timedelta(days=8)
 
 STORMS = {60: 0, 150: 3, 240: 0, 330: 1}
 """Day of the year, and how many units every file grows by."""

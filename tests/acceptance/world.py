@@ -10,7 +10,6 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import yaml
 
 import jwstwatch
 from jwstwatch.demo.catalogue import Catalogue
+from tests.acceptance.starting import Process, start
 
 PACKAGE = Path(jwstwatch.__file__).resolve().parent
 PATIENCE = 120.0
@@ -100,21 +100,16 @@ class World:
         *words: str,
         environment: Mapping[str, str] | None = None,
         program: Sequence[str] = ("-m", "jwstwatch"),
-        before: Sequence[str] = (),
         **options: Any,
-    ) -> subprocess.Popen[str]:
+    ) -> Process:
         """Start the program; the command's `--config` is set unless the words name one."""
         command, *rest = words or ("--help",)
         if self.configuration.exists() and command[:1] != "-" and "--config" not in rest and "-c" not in rest:
             rest = ["--config", str(self.configuration), *rest]
-        return subprocess.Popen(
-            [*before, sys.executable, *program, command, *rest],
+        return start(
+            [*program, command, *rest],
+            environment=self.environment | dict(environment or {}),
             cwd=options.pop("cwd", self.folder),
-            env=self.environment | dict(environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=options.pop("stdout", subprocess.PIPE),
-            stderr=options.pop("stderr", subprocess.PIPE),
-            text=True,
             **options,
         )
 
@@ -185,7 +180,7 @@ def every_file(folder: Path) -> list[str]:
     )
 
 
-def finish(process: subprocess.Popen[str], *, timeout: float = PATIENCE) -> Ended:
+def finish(process: Process, *, timeout: float = PATIENCE) -> Ended:
     """Wait for the end of a process, and kill it where there is none."""
     try:
         out, err = process.communicate(timeout=timeout)
@@ -196,7 +191,7 @@ def finish(process: subprocess.Popen[str], *, timeout: float = PATIENCE) -> Ende
     return Ended(process.returncode, out or "", err or "")
 
 
-def stop(process: subprocess.Popen[str], number: int = signal.SIGTERM, *, timeout: float = 20.0) -> Ended:
+def stop(process: Process, number: int = signal.SIGTERM, *, timeout: float = 20.0) -> Ended:
     """Send a signal and wait for the end."""
     process.send_signal(number)
     return finish(process, timeout=timeout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,10 @@ from playwright.sync_api import expect
 
 from jwstwatch.pages.publishing import publish_home
 from tests.pages import examples, homes
-from tests.pages.browsing import DESKTOP, PHONE, Opened, start_browser
+from tests.pages.browsing import DESKTOP, PHONE, Opened
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -27,12 +26,6 @@ NO_COLOURS = {"color-contrast": {"enabled": False}}
 # Every kind of column once: axe-core looks at each cell.
 COLUMNS = ("obsnum", "sca", "FILTER", "uncal", "rate", "cal", "TARG_RA", "DATE-BEG", "size", "outfilename")
 SETTINGS = replace(examples.SETTINGS, columns=COLUMNS)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
@@ -13,20 +12,11 @@ from playwright.sync_api import expect
 from jwstwatch.core.gap_words import summarise as summarise_gaps
 from jwstwatch.core.gaps import Gap, GapKind
 from tests.pages import examples
-from tests.pages.browsing import DESKTOP, PHONE, Opened, start_browser
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.pages.browsing import DESKTOP, PHONE, Opened
 
 pytestmark = pytest.mark.browser
 
 TITLE = "<script>document.title = 'broken'</script><img src=x onerror=\"document.title = 'broken'\">"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -21,22 +20,13 @@ from jwstwatch.pages.publishing import publish_home
 from jwstwatch.serving.confining import Site
 from jwstwatch.serving.server import SiteServer
 from tests.pages import examples, homes
-from tests.pages.browsing import DESKTOP, Opened, start_browser
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.pages.browsing import DESKTOP, Opened
 
 pytestmark = pytest.mark.browser
 
 ODD = "ä b#c%41?d;e'f\"g&h"
 KEYS = examples.nircam_exposures(1345, 1)[:2]
 FORMER = f".replaced/01345/r1/{ODD} 1%20.jpg"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

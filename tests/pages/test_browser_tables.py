@@ -14,10 +14,10 @@ from playwright.sync_api import expect
 
 from jwstwatch.core.model import FileState
 from tests.pages import examples
-from tests.pages.browsing import DESKTOP, PHONE, Opened, start_browser
+from tests.pages.browsing import DESKTOP, PHONE, Opened
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Route
+    from playwright.sync_api import Route
 
 pytestmark = pytest.mark.browser
 
@@ -52,12 +52,6 @@ def make_files() -> list:
     ]
     files.append(examples.give_quicklook(examples.make_file(f"{KEYS[1]}_x1d.fits")))
     return [*files, examples.make_file("jw01345_20260721t201156_pool.csv", size=63_672)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

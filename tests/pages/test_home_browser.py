@@ -13,7 +13,6 @@ from playwright.sync_api import expect
 
 from jwstwatch.pages.publishing import publish_home
 from tests.pages import homes
-from tests.pages.browsing import start_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,12 +47,6 @@ STANDING: dict[str, Any] = {
         },
     ],
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from jwstwatch.pages.rendering import SCRIPTS
-from tests.pages.browsing import PHONE, Opened, start_browser
+from tests.pages.browsing import PHONE, Opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
@@ -27,12 +27,6 @@ KEYS = (
     "jw01345001001_03101_00003_nrca1",
 )
 SIDE = 300
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with start_browser() as browser:
-        yield browser
 
 
 def make_link(key: str, kind: str, **more: str) -> str:
