@@ -57,7 +57,8 @@ def product_batches(
     While the caller works on a batch, up to `at_once` questions for the next ones are on their way, each in a
     thread of its own. A batch that times out is asked again in smaller ones, and nothing else is asked twice;
     one observation that times out all by itself ends the listing, and so does any other error. What was
-    answered by then is yielded before the error is raised. `limit` is the most observations in a question.
+    answered by then is yielded before the error is raised. With one `at_once` nothing is asked ahead: the
+    caller may have found enough. `limit` is the most observations in a question.
     Raises `CancelledError` as soon as `stop` is set.
     """
     most = MOST if limit is None else max(1, limit)
@@ -66,7 +67,8 @@ def product_batches(
         if stop is not None and stop.is_set():
             raise CancelledError("Stopped while listing products")
         batch = questions.take()
-        questions.ask_more()
+        if batch is None or at_once > 1:
+            questions.ask_more()
         if batch is not None:
             yield batch
         elif not questions.wait():

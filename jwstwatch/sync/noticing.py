@@ -28,7 +28,9 @@ def note_answer(context: Context, subject: Subject, heard: Heard) -> None:
     cause = f"nothing found {name}"
     if heard.answer.found or heard.new_query:
         notices.clear(cause, now=context.now())
-    elif is_oddly_empty(heard.answer, _earlier(context, subject), known=_known(context, subject)):
+    elif is_oddly_empty(
+        heard.answer, _earlier(context, subject), known=_known(context, subject, heard.answer)
+    ):
         text = (
             f"{name}: the query always found observations and now finds none ({heard.question}). An "
             "instrument may have another name at MAST now: see `instrument` and `obsmode` in "
@@ -54,7 +56,10 @@ def _earlier(context: Context, subject: Subject) -> list[Answer]:
     ]
 
 
-def _known(context: Context, subject: Subject) -> int:
+def _known(context: Context, subject: Subject, answer: Answer) -> int:
+    """Return how many observations an answer from the floor must name: none where it is not from there."""
+    if not answer.from_floor:
+        return 0
     return context.store.listings.count_observations(subject.profile.name, executed=True)
 
 

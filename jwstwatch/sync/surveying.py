@@ -124,7 +124,7 @@ def _ask_for_products(
     found: dict[str, dict[str, Product]] = defaultdict(dict)
     missing = set(names)
     done = count = 0
-    for batch, rows in product_batches(archive, obsids, stop=stop):
+    for batch, rows in product_batches(archive, obsids, stop=stop, at_once=1):
         for product in products.group(rows, known):
             if product.name in names:
                 found[product.name].setdefault(product.uri, product)
