@@ -234,7 +234,10 @@ def _repeat(state: sqlite3.Connection, table: str, number: int, ids: Mapping[str
         "parent_obsid": f"parent_obsid + {number * VISITS * 10}",
         "proposal": f"proposal + {number}",
         "sha256": "lower(hex(randomblob(32)))",
-        **{name: f"replace({name}, '{old}', '{new}')" for name in ("obs_id", "uri", "name", "path")},
+        **{
+            name: f"replace(replace({name}, 'jw{old}', 'jw{new}'), '{old}/', '{new}/')"
+            for name in ("obs_id", "uri", "name", "path")
+        },
     }
     if table in ids:
         changed["id"] = f"id + {number * ids[table]}"
