@@ -208,7 +208,10 @@ def serving(visits: int, *, today: datetime | None = None, latency: float = 0.0)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        yield Client(process.stdout.readline().strip())
+        url = process.stdout.readline().strip()
+        if not url:
+            raise RuntimeError("the archive did not start")
+        yield Client(url)
     finally:
         process.terminate()
         process.wait()

@@ -21,7 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.archive import Client
+from benchmarks.archive import SETTLED, SPAN, Client
+from benchmarks.sky import VISITS
 from benchmarks.worlds import PROFILE, World
 
 
@@ -57,6 +58,8 @@ def main() -> None:
     before = None
     if options.again:
         before = Client(options.server).add_visit if options.visit else _nothing
+    if "disk_check" in parameters:
+        _trust_young_folders()
     doing = Doing(
         world=world,
         server=options.server,
@@ -69,6 +72,13 @@ def main() -> None:
 
 def _nothing() -> None:
     """Let nothing happen between two runs."""
+
+
+def _trust_young_folders() -> None:
+    """Take the times of folders that changed a moment ago, too: the world may have been made just now."""
+    from jwstwatch.disk import comparing
+
+    comparing.SETTLED_NS = 0  # type: ignore[misc]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +133,7 @@ def run(doing: Doing, *, full: bool = False) -> Figures:
         if doing.before is not None:
             act()
             doing.before()
-        with counting(context.store.database.engine) as counted:
+        with counting() as counted:
             figures = measured(act, doing.server)
         record = figures.said["result"].record
         figures.said = {
@@ -139,9 +149,14 @@ def run(doing: Doing, *, full: bool = False) -> Figures:
 def list_cold(doing: Doing) -> Figures:
     """The observations and product lists of everything, planned in an empty state; nothing is fetched."""
     from jwstwatch.core.model import Trigger
+    from jwstwatch.store.reports import FileQuery
     from jwstwatch.sync import listing, roots, rules
     from jwstwatch.sync.context import Options
 
+    if doing.world.visits > VISITS:
+        # The window of such a world's runs is a week, in which it has nothing.
+        everything = {"lookbacktime": (SPAN + 2 * SETTLED).days}
+        doing = replace(doing, parameters=everything | doing.parameters)
     with doing.context() as (profile, context):
         store = context.store
 
@@ -153,45 +168,68 @@ def list_cold(doing: Doing) -> Figures:
             count: int = store.listings.count_observations(PROFILE)
             return count
 
-        with counting(store.database.engine) as counted:
+        with counting() as counted:
             figures = measured(act, doing.server)
-        figures.said = {"observations": figures.said["result"]}
+        wanted = len(list(store.reports.files(FileQuery(profile=PROFILE))))
+        figures.said = {"observations": figures.said["result"], "files": wanted}
         return replace(figures, **counted)
 
 
-def command(*words: str) -> Callable[..., Figures]:
-    """Return an action: the command, its imports loaded before."""
+def command(*words: str, files: Callable[[Output], int] | None = None) -> Callable[..., Figures]:
+    """Return an action: the command, its imports loaded before; `files` reads its output for how many."""
 
     def act(doing: Doing) -> Figures:
         from jwstwatch.cli.main import main as cli
 
         doing.world.settings(doing.server, **doing.parameters)
         place = ["--config", str(doing.world.folder / "jwstwatch.yaml")]
-        silence = Counter()
-        with contextlib.redirect_stdout(silence):
+        with contextlib.redirect_stdout(Output()):
             cli(["runs", *place])
+        with contextlib.redirect_stdout(Output()) as output, counting() as counted:
             figures = measured(lambda: cli([words[0], *place, *words[1:]]), doing.server)
-        figures.said = {"exit code": int(figures.said["result"]), "characters": silence.count}
-        return figures
+        figures.said = {"exit code": int(figures.said["result"]), "characters": output.characters}
+        if files is not None and not figures.said["exit code"]:
+            figures.said["files"] = files(output)
+        return replace(figures, **counted)
 
     return act
 
 
-class Counter(io.TextIOBase):
-    """A standard output that only counts."""
+class Output(io.TextIOBase):
+    """A standard output that counts, and keeps only how it begins."""
+
+    _KEPT = 1_000_000
 
     def __init__(self) -> None:
-        self.count = 0
+        self.characters = self.rows = 0
+        self._beginning: list[str] = []
 
     def write(self, text: str) -> int:
-        self.count += len(text)
+        if self.characters < self._KEPT:
+            self._beginning.append(text)
+        self.characters += len(text)
+        self.rows += '"uri": ' in text
         return len(text)
+
+    def document(self) -> Any:
+        """Return the JSON that was written, if it is not too long."""
+        return json.loads("".join(self._beginning))
+
+
+def _files_of_status(output: Output) -> int:
+    files: dict[str, int] = output.document()["profiles"][0]["files"]
+    return files["present"] if sum(files.values()) == files["present"] else -1
+
+
+def _files_verified(output: Output) -> int:
+    document = output.document()
+    return -1 if document["bad"] else int(document["checked"])
 
 
 @contextlib.contextmanager
-def counting(engine: Any) -> Iterator[dict[str, int]]:
-    """Count SQL statements (one for each set of rows) and folders listed."""
-    from sqlalchemy import event
+def counting() -> Iterator[dict[str, int]]:
+    """Count SQL statements (one for each set of rows) and folders listed, of this whole process."""
+    from sqlalchemy import Engine, event
 
     counted = {"statements": 0, "folders": 0}
 
@@ -204,13 +242,13 @@ def counting(engine: Any) -> Iterator[dict[str, int]]:
         counted["folders"] += 1
         return scandir(*arguments)
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     os.scandir = listed  # type: ignore[assignment,misc]
     try:
         yield counted
     finally:
         os.scandir = scandir  # type: ignore[misc]
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 def measured(action: Callable[[], Any], server: str) -> Figures:
@@ -235,6 +273,12 @@ def measured(action: Callable[[], Any], server: str) -> Figures:
 
 
 def _peak() -> float:
+    """Return the most memory of this process so far, in MB."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    # Where there is no such file; Linux counts what the parent had at the start of this process, too.
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -242,9 +286,9 @@ ACTIONS: dict[str, Callable[..., Figures]] = {
     "run": run,
     "run-full": functools.partial(run, full=True),
     "list-cold": list_cold,
-    "status": command("status", "--json"),
-    "files": command("files", "--json"),
-    "verify-quick": command("verify", "--quick", "--json"),
+    "status": command("status", "--json", files=_files_of_status),
+    "files": command("files", "--json", files=lambda output: output.rows),
+    "verify-quick": command("verify", "--quick", "--json", files=_files_verified),
     "gaps": command("gaps", "--json"),
 }
 

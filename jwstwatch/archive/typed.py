@@ -22,7 +22,6 @@ from jwstwatch.archive.listing import OBSERVATIONS, PRODUCTS, Table
 from jwstwatch.archive.rows import ABSENT_NUMBER, Columns, Row, file_size, real_number, text, whole_number
 from jwstwatch.core.model import ListingRow, Observation
 
-T = TypeVar("T")
 R = TypeVar("R")
 
 _Text = str | None
@@ -199,8 +198,10 @@ def _listing_rows(rows: Sequence[_Product], uris: list[str], obsids: list[int]) 
         "proposal": _whole(rows, "proposal"),
         "calib_level": _whole(rows, "calib_level"),
     }
-    others = (name for name in ListingRow.__dataclass_fields__ if name not in columns)
-    return _make(ListingRow, len(rows), columns | {name: _texts(rows, name) for name in others})
+    columns |= {name: _texts(rows, name) for name in ListingRow._fields if name not in columns}
+    # Without its `__new__`, which takes Python code for each row.
+    in_order = zip(*(columns[name] for name in ListingRow._fields), strict=True)
+    return list(map(tuple.__new__, repeat(ListingRow), in_order))
 
 
 def _observations(rows: Sequence[_Observation], late: _LateRows, places: Sequence[int]) -> list[Observation]:
@@ -213,21 +214,15 @@ def _observations(rows: Sequence[_Observation], late: _LateRows, places: Sequenc
     }
     columns |= {name: _reals(rows, name) for name in _REALS}
     others = (name for name in Observation.__dataclass_fields__ if name not in columns)
-    return _make(Observation, len(rows), columns | {name: _texts(rows, name) for name in others})
+    columns |= {name: _texts(rows, name) for name in others}
+    # A field of all at a time, without their `__init__`, which takes twice as long.
+    made = list(map(Observation.__new__, repeat(Observation, len(rows))))
+    for name, values in columns.items():
+        deque(map(getattr(Observation, name).__set__, made, values), maxlen=0)
+    return made
 
 
 _REALS = ("t_min", "t_max", "t_exptime", "t_obs_release", "s_ra", "s_dec")
-
-
-def _make(kind: type[T], count: int, columns: Mapping[str, Iterable[object]]) -> list[T]:
-    """Return so many objects of a frozen dataclass; each column holds one field's values.
-
-    A field of all objects at a time, without their `__init__`, which takes twice as long.
-    """
-    made = list(map(kind.__new__, repeat(kind, count)))
-    for name, values in columns.items():
-        deque(map(getattr(kind, name).__set__, made, values), maxlen=0)
-    return made
 
 
 class _Once(dict[Any, Any]):

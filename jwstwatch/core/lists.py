@@ -6,16 +6,13 @@ import hashlib
 import marshal
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 
 from jwstwatch.core.model import ListingRow, Observation
 
 _IDENTITY = ("uri", "obsid")
-_FACTS = attrgetter(
-    *_IDENTITY,
-    *(field.name for field in fields(ListingRow) if field.name not in (*_IDENTITY, "parent_obsid")),
-)
+_OTHERS = (name for name in ListingRow._fields if name not in (*_IDENTITY, "parent_obsid"))
+_FACTS = itemgetter(*map(ListingRow._fields.index, (*_IDENTITY, *_OTHERS)))
 _IN_ORDER = itemgetter(0, 1)
 _STABLE = 0
 """The form of `marshal` whose bytes depend on the values alone, not on which objects are shared."""

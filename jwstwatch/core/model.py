@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class FileState(StrEnum):
@@ -78,12 +79,12 @@ class Observation:
         return self.calib_level == PLANNED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListingRow:
+class ListingRow(NamedTuple):
     """One row of `Mast.Caom.Products`: a product as one observation lists it. Size in bytes.
 
     The product's identity is `uri`. Everything that may differ between the rows of one product
     (`obsid`, `parent_obsid`, `prvversion`, `calib_level`, `type`, `filters`, ...) is a fact of the pair.
+    A tuple, as a listing has tens of thousands of rows: to make, hash and compare one takes no Python code.
     """
 
     uri: str

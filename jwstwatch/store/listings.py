@@ -26,9 +26,7 @@ from jwstwatch.store.reservations import waits_for_room
 
 _OBSERVATION_COLUMNS = tuple(field.name for field in fields(Observation) if field.name != "columns")
 _OBSERVATION_VALUES = attrgetter(*_OBSERVATION_COLUMNS)
-_PAIR_COLUMNS = tuple(
-    field.name for field in fields(ListingRow) if field.name not in ("uri", "name", "proposal")
-)
+_PAIR_COLUMNS = tuple(name for name in ListingRow._fields if name not in ("uri", "name", "proposal"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,7 +70,7 @@ def test_recorded_rows_become_one_product_for_each_file(recorded: list[ListingRo
 
 def test_a_row_given_twice_is_one_row() -> None:
     stated = row("jw01409_20251221t142913_pool.csv", size=5)
-    other = replace(stated, obsid=11, size=7)
+    other = stated._replace(obsid=11, size=7)
 
     assert only(stated, stated, stated, other).rows == (stated, other)
     assert only(stated, stated, stated, other).size == 7
@@ -179,7 +178,7 @@ def test_nothing_of_a_planned_observation_comes_up() -> None:
 
 
 def test_a_row_without_a_name_is_named_by_its_uri() -> None:
-    nameless = replace(row("jw01409003001_02101_00001_nrca1_uncal.fits"), name="")
+    nameless = row("jw01409003001_02101_00001_nrca1_uncal.fits")._replace(name="")
 
     assert only(nameless).name == "jw01409003001_02101_00001_nrca1_uncal.fits"
 

@@ -588,7 +588,7 @@ def test_finding_what_is_due_costs_in_proportion_to_what_is_known(url: str, tmp_
 
 
 def test_two_products_with_one_name_are_two(desk: Desk) -> None:
-    elsewhere = replace(row(), uri=f"mast:JWST/other/{RATE}")
+    elsewhere = row()._replace(uri=f"mast:JWST/other/{RATE}")
     desk.list(row(), elsewhere)
     assert {report.uri for report in desk.store.reports.product(RATE)} == {row().uri, elsewhere.uri}
     numbers = select(tables.product.c.revision)
