@@ -2,7 +2,8 @@
 
 Worlds (a state and an output folder of so many files) are made in DIR once and found again. Each thing is
 done in a process of its own, against an archive in another one on the loopback interface; what a daemon has
-loaded is loaded before the clock starts. Prints a table and stores it in DIR.
+loaded is loaded before the clock starts. Prints a table and stores it in DIR. What did not do all that it
+should is told as failed, without figures, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -12,19 +13,20 @@ import json
 import math
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks.archive import serving
-from benchmarks.sky import FIRST_PROPOSAL
-from benchmarks.worlds import World, forget_newest, make_world
+from benchmarks.sky import FILES, FIRST_PROPOSAL, OBSERVATIONS
+from benchmarks.worlds import NoWorldError, World, forget_newest, make_world, visits_of
 
 SIZES = (1_000, 17_000, 200_000)
 SMALL = 20_000
@@ -77,37 +79,86 @@ CASES = (
 )
 
 
+class FailedError(Exception):
+    """What was to be measured was not done, or not all of it."""
+
+
 def main() -> None:
     """Measure, print, store."""
+    options = _options()
+    rows: list[dict[str, Any]] = []
+    try:
+        for size in options.sizes:
+            print(f"making {size} files ...", file=sys.stderr, flush=True)
+            world = make_world(options.to, size)
+            for row in _measured(world, options.cases, options.before):
+                rows.append(row)
+                print(line(row), flush=True)
+    except (NoWorldError, OSError) as error:
+        sys.exit(f"python -m benchmarks: {error}")
+    finally:
+        if rows:
+            print()
+            for text in fits(rows):
+                print(text)
+            store(options.to, rows)
+    failed = sum("failed" in row for row in rows)
+    if failed:
+        sys.exit(f"python -m benchmarks: {failed} of {len(rows)} measurements failed")
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--to", type=Path, required=True, metavar="DIR", help="where worlds are made and kept"
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help=f"files (default: {SIZES})")
+    parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, help=f"files (default: {SIZES})")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="cases whose name holds one")
     parser.add_argument(
         "--before", metavar="PYTHON", help="an interpreter that has jwst_mast_query 0.0.6: its figures beside"
     )
     options = parser.parse_args()
-    rows: list[dict[str, Any]] = []
-    wanted = [case for case in CASES if not options.only or any(word in case.name for word in options.only)]
-    for size in options.sizes:
-        print(f"making {size} files ...", file=sys.stderr, flush=True)
-        world = make_world(options.to, size)
-        for case in wanted:
-            if world.files > case.most:
-                continue
-            row = {"case": case.name, "files": world.files, **measure(case, world)}
-            rows.append(row)
-            print(line(row), flush=True)
-        if options.before and world.files <= SMALL:
-            for latency in (0.0, 0.2):
-                rows.append(before(options.before, world, latency))
-                print(line(rows[-1]), flush=True)
-    print()
-    for text in fits(rows):
-        print(text)
-    store(options.to, rows)
+    options.to = options.to.absolute()
+    # Of two sizes that come to the same number of visits there is one world.
+    options.sizes = list({visits_of(size): size for size in options.sizes}.values())
+    options.cases = [
+        case for case in CASES if not options.only or any(word in case.name for word in options.only)
+    ]
+    if not options.cases:
+        names = "; ".join(case.name for case in CASES)
+        parser.error(f"argument --only: no case has {' or '.join(options.only)} in its name: {names}")
+    if options.before and shutil.which(options.before) is None:
+        parser.error(f"argument --before: {options.before} is no program that can be run")
+    try:
+        options.to.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --to: {error}")
+    return options
+
+
+def _size(text: str) -> int:
+    size = int(text) if text.isascii() and text.isdigit() else 0
+    if not size:
+        raise argparse.ArgumentTypeError("write a number of files such as 1000")
+    return size
+
+
+def _measured(world: World, cases: Sequence[Case], python: str | None) -> Iterator[dict[str, Any]]:
+    for case in cases:
+        if world.files <= case.most:
+            yield _row(case.name, world, lambda case=case: measure(case, world))
+    if python and world.files <= SMALL:
+        for latency in (0.0, 0.2):
+            name = "jwst_mast_query" + (", 200 ms late" if latency else "")
+            yield _row(name, world, lambda latency=latency: before(python, world, latency))
+
+
+def _row(name: str, world: World, action: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    try:
+        figures = action()
+    except (FailedError, RuntimeError) as error:
+        figures = {"failed": str(error)}
+    return {"case": name, "files": world.files, **figures}
 
 
 def measure(case: Case, world: World) -> dict[str, Any]:
@@ -117,9 +168,11 @@ def measure(case: Case, world: World) -> dict[str, Any]:
         _once(case, world)  # lists that were never judged one by one are, this once
     found = []
     for _ in range(rounds):
-        found.append(_once(case, world))
-        if case.visit:
-            forget_newest(world)
+        try:
+            found.append(_once(case, world))
+        finally:
+            if case.visit:
+                forget_newest(world)
     middle = sorted(found, key=lambda figures: figures["cpu"])[rounds // 2]
     return middle | {"wall": statistics.median(figures["wall"] for figures in found)}
 
@@ -134,11 +187,36 @@ def _once(case: Case, world: World) -> dict[str, Any]:
                 words += ["--later", str(_next_recheck(world))]
             if case.visit:
                 words.append("--visit")
-            done = subprocess.run(words, check=True, capture_output=True, text=True)
-    figures: dict[str, Any] = json.loads(done.stdout)
-    if figures["said"].get("error"):
-        raise SystemExit(f"{case.name}: {figures['said']['error']}")
+            figures = _done(words)
+    missed = [
+        f"{name} is {figures['said'].get(name)}, not {value}"
+        for name, value in _expected(case, world).items()
+        if figures["said"].get(name) != value
+    ]
+    if missed:
+        raise FailedError("; ".join(missed) + f" (all: {figures['said']})")
     return figures
+
+
+def _done(words: Sequence[str]) -> dict[str, Any]:
+    """Return the figures that a process prints."""
+    done = subprocess.run(words, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise FailedError(f"it ended with {done.returncode}: {last}")
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def _expected(case: Case, world: World) -> dict[str, Any]:
+    """Return what is true of a thing that was done, and done to all files: else its figures mean nothing."""
+    if case.action == "run":
+        new = FILES if case.visit else 0
+        return {"outcome": "complete", "error": None, "downloaded": new, "unchanged": world.files}
+    if case.cold:
+        return {"observations": world.visits * OBSERVATIONS, "files": world.files}
+    whole = {"exit code": 0}
+    return whole if case.action == "gaps" else whole | {"files": world.files}
 
 
 def before(python: str, world: World, latency: float) -> dict[str, Any]:
@@ -147,11 +225,11 @@ def before(python: str, world: World, latency: float) -> dict[str, Any]:
     with serving(world.visits, today=world.today, latency=latency) as archive:
         words = [python, str(script), "--server", archive.url, "--folder", str(world.folder / "data")]
         words += ["--proposal", str(FIRST_PROPOSAL)]
-        done = subprocess.run(words, check=True, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        figures = _done(words)
         requests = archive.counts()
-    name = "jwst_mast_query" + (", 200 ms late" if latency else "")
-    unknown = {"statements": 0, "folders": 0, "rise": 0.0, "requests": requests}
-    return {"case": name, "files": world.files, **unknown, **json.loads(done.stdout)}
+    if not requests.get("Mast.Caom.Products"):
+        raise FailedError(f"it asked for no product list: {requests}")
+    return {"statements": 0, "folders": 0, "rise": 0.0, "requests": requests, **figures}
 
 
 def _next_recheck(world: World) -> float:
@@ -164,6 +242,8 @@ def _next_recheck(world: World) -> float:
 
 def line(row: Mapping[str, Any]) -> str:
     """Return a row of the table as text."""
+    if "failed" in row:
+        return f"{row['case']:28} {row['files']:>9,} files failed: {row['failed']}"
     requests = sum(row["requests"].values())
     return (
         f"{row['case']:28} {row['files']:>9,} files {row['wall']:8.2f} s {row['cpu']:8.2f} s CPU"
@@ -176,7 +256,8 @@ def fits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield how the processor time of each case grows with the number of files."""
     by_case: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
-        by_case.setdefault(row["case"], []).append((row["files"], row["cpu"]))
+        if "failed" not in row:
+            by_case.setdefault(row["case"], []).append((row["files"], row["cpu"]))
     for case, points in by_case.items():
         if len(points) > 1:
             base, slope = straight(points)
@@ -210,7 +291,8 @@ def store(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     now = datetime.now(UTC)
     path = folder / f"results-{now:%Y%m%dT%H%M%S}.json"
     machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
-    path.write_text(json.dumps({"at": now.isoformat(), "machine": machine, "rows": list(rows)}, indent=1))
+    measured = {"at": now.isoformat(), "machine": machine, "rows": list(rows), "fits": list(fits(rows))}
+    path.write_text(json.dumps(measured, indent=1))
     print(f"\nstored in {path}")
 
 

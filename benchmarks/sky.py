@@ -22,6 +22,9 @@ VISITS = 100
 FILES = 194
 """Files of one visit."""
 
+OBSERVATIONS = 9
+"""Observations of CAOM that one visit has."""
+
 _DETECTORS = ("nrca1", "nrca2", "nrca3", "nrca4", "nrcb1", "nrcb2", "nrcb3", "nrcb4")
 _SET = len(_DETECTORS)
 """The place of the level-3 set among a visit's observations."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -75,16 +76,33 @@ class World:
         return load(path, environ={}, folder=self.folder)
 
 
-def make_world(folder: Path, files: int) -> World:
-    """Make (or find, if it was made before) a world of about so many files; many are whole proposals."""
+class NoWorldError(Exception):
+    """A folder in the place of a world is none."""
+
+
+def visits_of(files: int) -> int:
+    """Return how many visits have about so many files; many are whole proposals."""
     visits = max(1, round(files / FILES))
-    if visits > VISITS:
-        visits = round(visits / VISITS) * VISITS
+    return visits if visits <= VISITS else round(visits / VISITS) * VISITS
+
+
+def make_world(folder: Path, files: int) -> World:
+    """Make a world of about so many files; one that was made before is found, one half made is made anew."""
+    visits = visits_of(files)
     world = World(folder / f"{visits * FILES}", visits, datetime.now(UTC))
     done = world.folder / "made.json"
     if done.exists():
+        forget_newest(world)  # where somebody stopped a measurement
         return replace(world, today=datetime.fromisoformat(json.loads(done.read_text())["today"]))
+    begun = world.folder / "being-made"
+    if begun.exists():
+        shutil.rmtree(world.folder)
+    elif world.folder.exists():
+        raise NoWorldError(
+            f"{world.folder} is there, and was not made here: take it away, or name another folder"
+        )
     world.folder.mkdir(parents=True)
+    begun.touch()
     settings = world.settings("http://127.0.0.1:1")
     _plan(settings, make_sky(min(visits, VISITS), today=world.today))
     _declare_present(world.folder / "state.db")
@@ -92,6 +110,7 @@ def make_world(folder: Path, files: int) -> World:
         _multiply(world.folder / "state.db", make_sky(visits, today=world.today))
     _make_files(world.folder)
     done.write_text(json.dumps({"today": world.today.isoformat()}))
+    begun.unlink()
     return world
 
 

@@ -47,6 +47,8 @@ TRIES = 3
 _FIRST_DELAY = 1.0
 _FIRST_POLL, _LONGEST_POLL = 0.2, 3.0
 """Seconds between two looks at a question that the archive is still working on."""
+_PIECE = 1 << 18
+"""Bytes of an answer that are read at a time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,7 +166,8 @@ class Client:
         skew = read_skew(response.headers, received=datetime.now(UTC), took=response.elapsed)
         if skew is not None:
             self._terms.skew = skew
-        body = response.content
+        # An answer has tens of megabytes: requests itself would read them in pieces of 10 kB.
+        body = b"".join(response.iter_content(_PIECE))
         if self._terms.secret:
             # Whatever the server echoes, the token goes no further.
             body = body.replace(self._terms.secret.encode(), b"***")

@@ -6,6 +6,7 @@ import hashlib
 import marshal
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from itertools import groupby
 from operator import itemgetter
 
 from jwstwatch.core.model import ListingRow, Observation
@@ -39,7 +40,8 @@ def list_digests(
 
 def _digest(rows: list[ListingRow], known: Mapping[int, Observation], parent: int, rules: str) -> str:
     # Rows that differ only in other columns come in any order: then it is judged anew, which is never wrong.
-    stated = sorted(set(map(_FACTS, rows)), key=_IN_ORDER)
+    in_order = sorted(map(_FACTS, rows), key=_IN_ORDER)
+    stated = [row for row, _ in groupby(in_order)]
     named = sorted({parent, *(row.obsid for row in rows)})
     told = [
         (obsid, known[obsid].planned, known[obsid].proposal, known[obsid].data_rights)

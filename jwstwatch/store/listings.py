@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, exists, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, update
+from sqlalchemy.sql import ColumnElement
 
 from jwstwatch.core.asking import CLOCKS_DIFFER
 from jwstwatch.core.dates import to_mjd
@@ -207,12 +208,11 @@ class Listings:
                 noted = connection.execute(query).all()
                 # A number that two observations have, which one of them had once, says nothing.
                 doubtful = {row.obsid for row in noted if row.digest != digests[row.obsid]}
-                doubtful |= _to_be_confirmed(connection, obsids)
                 planned = {row.obsid: row.planned for row in noted if row.obsid not in doubtful}
-                for obsid, (files, quiet) in _files_of_lists(connection, profile, list(planned)).items():
-                    if files == quiet == planned.pop(obsid):
+                known = _known_of_lists(connection, profile, list(planned))
+                for obsid, files in planned.items():
+                    if known.get(obsid, _NOTHING_KNOWN) == _KnownOfList(files=files, quiet=files, doubtful=0):
                         found.add(obsid)
-                found.update(obsid for obsid, files in planned.items() if files == 0)
         return frozenset(found)
 
     def mark_checked(
@@ -244,10 +244,23 @@ class Listings:
                 _keep_digests(connection, profile, obsids, digests)
 
 
-def _files_of_lists(
-    connection: Connection, profile: str, obsids: Sequence[int]
-) -> dict[int, tuple[int, int]]:
-    """Return how many files the profile wants of each list, and of how many there is nothing to be done."""
+class _KnownOfList(NamedTuple):
+    """Of one product list: files that the profile wants, those of which nothing is to be done.
+
+    `doubtful` are rows that it once had and lacks now, which another list has to confirm: whoever wants the
+    file, or nobody, as also what has no copy may be superseded by then.
+    """
+
+    files: int
+    quiet: int
+    doubtful: int
+
+
+_NOTHING_KNOWN = _KnownOfList(0, 0, 0)
+
+
+def _known_of_lists(connection: Connection, profile: str, obsids: Sequence[int]) -> dict[int, _KnownOfList]:
+    """Return what is known of each list of which anything is."""
     listing, file, want = tables.listing, tables.file, tables.want
     there = and_(
         listing.c.missing_since.is_(None),
@@ -256,32 +269,24 @@ def _files_of_lists(
         file.c.revision == listing.c.revision,
     )
     gone = and_(listing.c.missing_at > listing.c.missing_since, file.c.state == FileState.GONE.value)
-    quiet = func.sum(case((or_(file.c.declined, there, gone), 1), else_=0))
-    query = (
-        select(listing.c.parent_obsid, func.count(), quiet)
-        .join(file, file.c.product_id == listing.c.product_id)
-        .where(
-            listing.c.parent_obsid.in_(obsids),
-            # No join: it would begin at all that the profile wants.
-            exists().where(want.c.profile == profile, want.c.file_id == file.c.id),
-        )
-        .group_by(listing.c.parent_obsid)
-    )
-    return {obsid: (files, int(settled)) for obsid, files, settled in connection.execute(query)}
-
-
-def _to_be_confirmed(connection: Connection, obsids: Sequence[int]) -> set[int]:
-    """Return those of the lists that once had what they lack now, which another list has to confirm.
-
-    Whoever wants the file, or nobody: also what has no copy may be superseded by then.
-    """
-    listing = tables.listing
-    query = select(listing.c.parent_obsid).where(
-        listing.c.parent_obsid.in_(obsids),
+    quiet = and_(want.c.file_id.is_not(None), or_(file.c.declined, there, gone))
+    unconfirmed = and_(
         listing.c.missing_since.is_not(None),
         or_(listing.c.missing_at.is_(None), listing.c.missing_at <= listing.c.missing_since),
     )
-    return set(connection.execute(query.distinct()).scalars())
+    query = (
+        select(listing.c.parent_obsid, func.count(want.c.file_id), _how_many(quiet), _how_many(unconfirmed))
+        # Outer joins: inner ones would begin at all that the profile wants.
+        .outerjoin(file, file.c.product_id == listing.c.product_id)
+        .outerjoin(want, and_(want.c.file_id == file.c.id, want.c.profile == profile))
+        .where(listing.c.parent_obsid.in_(obsids))
+        .group_by(listing.c.parent_obsid)
+    )
+    return {obsid: _KnownOfList(*map(int, known)) for obsid, *known in connection.execute(query)}
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
 
 
 def _keep_digests(
@@ -300,9 +305,9 @@ def _keep_digests(
         .values(digest=bindparam("said"), planned=bindparam("files"))
     )
     for chunk in bulk.chunks(obsids):
-        files = _files_of_lists(connection, profile, chunk)
+        known = _known_of_lists(connection, profile, chunk)
         noted = [
-            {"number": obsid, "said": digests.get(obsid), "files": files.get(obsid, (0, 0))[0]}
+            {"number": obsid, "said": digests.get(obsid), "files": known.get(obsid, _NOTHING_KNOWN).files}
             for obsid in chunk
         ]
         connection.execute(change, noted)
