@@ -25,6 +25,8 @@ SETTLED_NS: Final = 300 * 10**9
 File systems tell times by up to two seconds, and the clock of a file server may differ by minutes.
 """
 
+_NO_FILE = -1
+
 _MARKED_AT_ONCE = 32
 """Folders that one thread asks for one after the other: handing out work costs more than to ask."""
 
@@ -89,7 +91,7 @@ def compare(
             if beside or len(expected.sizes) > FEW:
                 raise
             compared = Compared(expected.folder, len(expected.sizes), None)
-            _judge(_ask_each(expected.sizes, place=place), expected, compared, sizes=sizes)
+            _judge(_sizes(_ask_each(expected.sizes, place=place)), expected, compared, sizes=sizes)
             return compared
         try:
             # What is noted must not be newer than what is looked at.
@@ -106,20 +108,27 @@ def _compare(handle: int, expected: Expected, compared: Compared, *, sizes: bool
     wanted = expected.sizes
     listed = len(wanted) > FEW or compared.beside is not None
     entries = _list(handle, wanted, compared.beside) if listed else _ask_each(wanted, handle=handle)
-    _judge(entries, expected, compared, sizes=sizes)
+    _judge(_sizes(entries), expected, compared, sizes=sizes)
 
 
-def _judge(
-    entries: Iterable[tuple[str, os.stat_result]], expected: Expected, compared: Compared, *, sizes: bool
-) -> None:
+def _sizes(entries: Iterable[tuple[str, os.stat_result]]) -> dict[str, int]:
+    """Return the bytes of each plain file, `_NO_FILE` for anything else that stands at a name."""
+    return {
+        name: status.st_size if stat.S_ISREG(status.st_mode) else _NO_FILE
+        for name, status in entries  # some file systems tell twice what is replaced meanwhile
+    }
+
+
+def _judge(found: Mapping[str, int], expected: Expected, compared: Compared, *, sizes: bool) -> None:
     wanted = expected.sizes
-    left = dict.fromkeys(wanted)
-    for name, status in entries:
-        left.pop(name, None)  # some file systems tell twice what is replaced meanwhile
-        size = wanted[name]
-        if not stat.S_ISREG(status.st_mode) or (sizes and size is not None and size != status.st_size):
+    if found == wanted:  # nearly always
+        return
+    for name, size in wanted.items():
+        there = found.get(name)
+        if there is None:
+            compared.missing.append(expected.path(name))
+        elif there == _NO_FILE or (sizes and size is not None and size != there):
             compared.other.append(expected.path(name))
-    compared.missing += map(expected.path, left)
 
 
 def _ask_each(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -47,12 +48,12 @@ class Folders:
         A folder comes once; one of very many files, or in the midst of whose paths the database sorts
         others, comes in pieces. Each lot is a transaction of its own: a long one would hold up the database.
         """
-        held: dict[str, Sizes] = {}
+        held: dict[str, Sizes] = defaultdict(dict)
         last = ""
         for lot in self._lots(root_id, profile):
             for path, size in lot:
                 folder, _, name = path.rpartition("/")
-                held.setdefault(folder, {})[name] = size
+                held[folder][name] = size
             last = lot[-1][0]
             # What the paths that follow may lie in: the last one's folder, and those above it.
             for folder in [*held]:
