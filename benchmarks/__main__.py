@@ -96,6 +96,8 @@ def main() -> None:
                 print(line(row), flush=True)
     except (NoWorldError, OSError) as error:
         sys.exit(f"python -m benchmarks: {error}")
+    except KeyboardInterrupt:
+        sys.exit("python -m benchmarks: interrupted")
     finally:
         if rows:
             print()
@@ -193,6 +195,8 @@ def _once(case: Case, world: World) -> dict[str, Any]:
         for name, value in _expected(case, world).items()
         if figures["said"].get(name) != value
     ]
+    if (case.later or case.cold) and not figures["requests"].get("Mast.Caom.Products"):
+        missed.append("no product list was asked for")
     if missed:
         raise FailedError("; ".join(missed) + f" (all: {figures['said']})")
     return figures

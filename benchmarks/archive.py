@@ -16,7 +16,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -205,16 +205,15 @@ def serving(visits: int, *, today: datetime | None = None, latency: float = 0.0)
     words = [sys.executable, "-m", "benchmarks.archive", "--visits", str(visits), "--latency", str(latency)]
     if today is not None:
         words += ["--today", today.isoformat()]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        url = process.stdout.readline().strip()
-        if not url:
-            raise RuntimeError("the archive did not start")
-        yield Client(url)
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            url = process.stdout.readline().strip()
+            if not url:
+                raise RuntimeError("the archive did not start")
+            yield Client(url)
+        finally:
+            process.terminate()
 
 
 def main() -> None:
@@ -227,7 +226,8 @@ def main() -> None:
     options = parser.parse_args()
     server = Archive(options.port, make_sky(options.visits, today=options.today), options.latency)
     print(f"http://127.0.0.1:{server.server_address[1]}", flush=True)
-    server.serve_forever()
+    with suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 if __name__ == "__main__":

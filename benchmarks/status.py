@@ -46,8 +46,8 @@ _NAME = """printf('jw01345%03d001_02101_%05d_nrca1_', i / 1000 % 1000, i)
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, default=17_000)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--files", type=_count, default=17_000)
+    parser.add_argument("--rounds", type=_count, default=9)
     parser.add_argument("--folder", type=Path, help="keep the state here, and use it again")
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
@@ -55,6 +55,13 @@ def main() -> None:
         folder.mkdir(exist_ok=True)
         prepare(folder, options.files)
         compare(folder, options.rounds)
+
+
+def _count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not count:
+        raise argparse.ArgumentTypeError("write a number from 1 on")
+    return count
 
 
 def prepare(folder: Path, files: int) -> None:
@@ -161,8 +168,11 @@ def measure(
     for number in range(rounds + 1):
         for label, words in commands.items():
             before, began = spent(helper), time.perf_counter()
-            subprocess.run(words, env=environment, check=True, capture_output=True)
+            done = subprocess.run(words, env=environment, check=False, capture_output=True, text=True)
             clock = time.perf_counter() - began
+            if done.returncode:
+                last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+                raise SystemExit(f"{label} ended with {done.returncode}: {last}")
             if number:
                 took[label].append((clock, spent(helper) - before))
     return took

@@ -12,7 +12,8 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -194,11 +195,18 @@ def _plan(settings: Settings, sky: Sky) -> None:
         store.runs.finish(run, Outcome.COMPLETE, counts=Counts(), error=None, now=now)
 
 
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield the state at `path`; what was done is committed, and the file closed."""
+    with closing(sqlite3.connect(path)) as state, state:
+        yield state
+
+
 def _declare_present(path: Path) -> None:
     """Every file is there since yesterday, and its history says so."""
     now = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=1)
     at = now.isoformat(sep=" ")
-    with sqlite3.connect(path) as state:
+    with _opened(path) as state:
         state.execute("PRAGMA synchronous = OFF")
         state.execute(
             "UPDATE file SET state = 'present', reason = NULL, revision = 1, attempts = 1, changed_at = ?,"
@@ -219,7 +227,7 @@ def _declare_present(path: Path) -> None:
 
 def _multiply(path: Path, sky: Sky) -> None:
     """Repeat what one proposal has for the others, with their numbers."""
-    with sqlite3.connect(path) as state:
+    with _opened(path) as state:
         state.execute("PRAGMA synchronous = OFF")
         state.execute("PRAGMA cache_size = -500000")
         step, end = sky.step, to_mjd(sky.newest)
@@ -278,26 +286,20 @@ def _repeat(state: sqlite3.Connection, table: str, number: int, ids: Mapping[str
 def forget_newest(world: World) -> None:
     """Take away what a run fetched of the visit that the archive added."""
     proposal, number = FIRST_PROPOSAL + world.visits // VISITS, 1 + world.visits % VISITS
-    with sqlite3.connect(world.folder / "state.db") as state:
+    with _opened(world.folder / "state.db") as state:
         state.execute("PRAGMA foreign_keys = ON")
         of_visit = "(SELECT id FROM product WHERE proposal = ? AND obsnum = ?)"
-        paths = [
-            path
-            for (path,) in state.execute(
-                f"SELECT path FROM file WHERE product_id IN {of_visit}",
-                (proposal, number),
-            )
-        ]
         for table in ("want", "file", "event", "listing", "keywords"):
             state.execute(f"DELETE FROM {table} WHERE product_id IN {of_visit}", (proposal, number))
         for table in ("product", "observation"):
             state.execute(f"DELETE FROM {table} WHERE proposal = ? AND obsnum = ?", (proposal, number))
-    for path in paths:
-        (world.folder / "data" / path).unlink(missing_ok=True)
+    # With it go the thumbnails that were made of it: `verify` would tell of each.
+    place = world.folder / "data" / f"{proposal:05d}" / f"obsnum{number:02d}"
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def _make_files(folder: Path) -> None:
-    with sqlite3.connect(folder / "state.db") as state:
+    with _opened(folder / "state.db") as state:
         made: set[str] = set()
         for path, size in state.execute("SELECT path, size FROM file ORDER BY path"):
             place, _, _ = path.rpartition("/")

@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 
 from alembic import context
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 
 from jwstwatch.errors import StateError
-from jwstwatch.store.engine import open_database
+from jwstwatch.store.engine import WRITE_LOCK, open_database
 from jwstwatch.store.tables import metadata
 
 
@@ -28,9 +28,19 @@ def run_migrations() -> None:
             compare_server_default=True,
         )
         with context.begin_transaction():
+            _keep_writers_away(connection)
             context.run_migrations()
             _check_references(connection)
         connection.commit()
+
+
+def _keep_writers_away(connection: Connection) -> None:
+    """Take on a server the lock that `Database.write` takes: a run of the former version may go on there.
+
+    What it did between a migration's look at the rows and the triggers that follow would never be counted.
+    """
+    if connection.dialect.name != "sqlite":  # its transactions hold the lock from their beginning
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITE_LOCK})
 
 
 @contextlib.contextmanager

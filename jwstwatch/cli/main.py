@@ -112,7 +112,8 @@ def main(words: Sequence[str]) -> ExitCode:
 
 def _output_is_lost() -> bool:
     try:
-        sys.stdout.flush()
+        # What failed may have been thrown away with what it held: only something new can tell.
+        print(flush=True)
     except OSError:
         return True
     return False

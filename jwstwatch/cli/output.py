@@ -216,7 +216,7 @@ def lines_of_table(
     """Yield the lines of a table of any length, which need not fit into memory, as the rows come.
 
     Of many rows the first ones tell how wide the columns are, and `widest` what may still come in them; the
-    last column takes what is left.
+    last column takes what is left. What is wider all the same is cut on a terminal only.
     """
     rows = iter(rows)
     first = list(islice(rows, _AT_ONCE))
@@ -227,9 +227,10 @@ def lines_of_table(
     numbers = [bool(column) and _is_number(first, column) for column in range(len(head))]
     natural = [max(map(len, cells)) for cells in zip(head, widest, *first, strict=True)]
     widths = _widths([*natural[:-1], _ENDLESS], look.width, numbers)
+    whole = look.width is None
     yield _line(head, widths, numbers)
     for row in chain(first, rows):
-        yield _line([plain(cell) for cell in row], widths, numbers)
+        yield _line([plain(cell) for cell in row], widths, numbers, whole=whole)
 
 
 def _columns_that_fit(
@@ -261,10 +262,12 @@ def _line(
     *,
     look: Look | None = None,
     styles: Sequence[str] = (),
+    whole: bool = False,
 ) -> str:
+    """Return a row in columns; what is wider than its column is cut, or (`whole`) moves the others."""
     parts = []
     for number, (cell, width, right) in enumerate(zip(row, widths, numbers, strict=True)):
-        text = cut(cell, width)
+        text = cell if whole else cut(cell, width)
         last = number == len(row) - 1
         padded = text.rjust(width) if right else text if last else text.ljust(width)
         if last:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, or_, select
 
 from jwstwatch.core.model import FileState
 from jwstwatch.errors import StateError
-from jwstwatch.store import migrate, schema, tables, tallies
+from jwstwatch.store import migrate, schema, tables, tallies, triggers
 from jwstwatch.store.engine import Database
 from jwstwatch.store.liveness import ProcessMark, is_surely_dead
 
@@ -127,6 +127,10 @@ def _odd_copies(connection: Connection) -> Iterator[Problem]:
 
 
 def _odd_counts(connection: Connection) -> Iterator[Problem]:
+    missing = triggers.missing(connection)
+    if missing:
+        text = f"of what keeps the counts is missing or off: {', '.join(missing)}"
+        yield Problem(text=text, hint="`jwstwatch db vacuum` puts it back, and counts anew.")
     for text in tallies.discrepancies(connection):
         yield Problem(text=text, hint="`jwstwatch db vacuum` counts them anew. Please report it, too.")
 

@@ -128,7 +128,7 @@ def files(database: Database, asked: FileQuery) -> Iterator[FileReport]:
     place meanwhile may be told twice, or not at all.
     """
     few = _few(database, asked) if asked.narrows else None
-    lots = _walk(database, asked) if few is None else _chosen(database, few)
+    lots = _walk(database, asked) if few is None else _chosen(database, asked, few)
     for lot in lots:
         for report in lot:
             if not asked.filetypes or matching_filetype(report.name, asked.filetypes):
@@ -174,10 +174,12 @@ def _few(database: Database, asked: FileQuery) -> list[int] | None:
     return ids if len(ids) <= FEW else None
 
 
-def _chosen(database: Database, ids: Sequence[int]) -> Iterator[list[FileReport]]:
+def _chosen(database: Database, asked: FileQuery, ids: Sequence[int]) -> Iterator[list[FileReport]]:
+    # What changed since they were chosen may not be what is asked for any more.
+    still = list(_conditions(asked, walking=True))
     for some in bulk.chunks(ids, LOT):
         with database.read() as connection:
-            found = reports(connection, tables.file.c.id.in_(some))
+            found = reports(connection, and_(tables.file.c.id.in_(some), *still))
         yield found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -150,9 +150,12 @@ class Pruning:
         for group in bulk.chunks(candidates, GROUP):
             with self._database.write() as connection:
                 by_id = {candidate.file.file_id: candidate for candidate in group}
-                query = select(tables.file.c.id).where(tables.file.c.id.in_(list(by_id)), may_go)
+                query = query_of_choices().where(tables.file.c.id.in_(list(by_id)), may_go)
+                rows = connection.execute(query.order_by(tables.file.c.id))
                 still = [
-                    by_id[key].file for key in connection.execute(query.order_by(tables.file.c.id)).scalars()
+                    choice
+                    for choice in map(choice_of, rows)
+                    if _is_as_seen(choice, by_id[choice.file_id].file)
                 ]
                 kept = at_same_place(connection, still, stays)
                 still = [choice for choice in still if choice.file_id not in kept]
@@ -160,6 +163,11 @@ class Pruning:
                 _forget(connection, removed, now)
             done += removed
         return done
+
+
+def _is_as_seen(now: Choice, seen: Choice) -> bool:
+    """Whether it is the same copy at the same place: what was moved or replaced since nobody agreed to."""
+    return replace(now, state=seen.state) == seen
 
 
 def unselected(connection: Connection, configured: Collection[str]) -> tuple[int, int]:

@@ -22,6 +22,9 @@ from jwstwatch.store.runs import bury_dead
 
 FOUND = "the archive no longer lists it; its copy is there again"
 
+_AT_ONCE = 1000
+"""Losses that are recorded in one transaction."""
+
 LOT = 5000
 """Copies that are handed out, and held in memory, at a time."""
 
@@ -232,7 +235,12 @@ class Roots:
         """What the disk does not confirm is wanted again; a `gone` one is noted once, with its SHA-256.
 
         A copy that was replaced, or dropped, since it was looked for stays. Returns how many are lost.
+        Of many each thousand is a transaction: others write in between, and PostgreSQL keeps every former
+        version of a count until its transaction ends.
         """
+        return sum(self._record_some(run_id, some, now) for some in bulk.chunks(losses, _AT_ONCE))
+
+    def _record_some(self, run_id: int | None, losses: Sequence[Loss], now: datetime) -> int:
         with self._database.write() as connection:
             with arrivals.growth_recorded(connection, [loss.file_id for loss in losses], now=now):
                 lost = [loss for loss in losses if _lose(connection, loss, now)]

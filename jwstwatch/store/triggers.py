@@ -190,5 +190,40 @@ FOR EACH ROW EXECUTE FUNCTION tally_file_deleted()""",
 
 def create(connection: Connection) -> None:
     """Let the database keep the counts from now on; of what is there already nothing is counted."""
-    for statement in SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL:
+    for statement in _statements(connection):
         connection.exec_driver_sql(statement)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return the triggers that are not there, or off: without them the counts stay as they are.
+
+    A table that somebody copied or built anew has lost its own.
+    """
+    query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    if connection.dialect.name != "sqlite":
+        query = """SELECT tgname FROM pg_trigger
+            WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND pg_table_is_visible(tgrelid)"""
+    there = set(connection.exec_driver_sql(query).scalars())
+    return [name for kind, name in _made(connection) if kind == "TRIGGER" and name not in there]
+
+
+def put_back(connection: Connection) -> None:
+    """Make all of them anew where one is missing; what happened without it is to be counted afterwards."""
+    if not missing(connection):
+        return
+    for kind, name in _made(connection):
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}")
+        elif kind == "FUNCTION":
+            connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name} CASCADE")  # with its trigger
+    create(connection)
+
+
+def _statements(connection: Connection) -> Sequence[str]:
+    return SQLITE if connection.dialect.name == "sqlite" else POSTGRESQL
+
+
+def _made(connection: Connection) -> list[tuple[str, str]]:
+    """Return what the statements make: TRIGGER or FUNCTION, and its name."""
+    words = (statement.split(maxsplit=3) for statement in _statements(connection))
+    return [(kind, name.removesuffix("()")) for _, kind, name, _ in words]

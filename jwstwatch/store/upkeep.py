@@ -51,8 +51,9 @@ class Forgotten:
 def forget(database: Database, *, before: datetime, stop: Callable[[], bool]) -> Forgotten:
     """Remove runs that ended before a moment, and notices that were over by then, in short transactions.
 
-    Kept are the last runs of each profile, and each that the history, a claim or a replacement in progress
-    names; what the others came to stays in the totals. Ends early once `stop` says so.
+    Kept are the last runs of each profile, those since its last whole listing, and each that the history, a
+    claim or a replacement in progress names; what the others came to stays in the totals. Ends early once
+    `stop` says so.
     """
     kept = _last_runs(database)
     runs, after = 0, 0
@@ -101,11 +102,13 @@ def _last_runs(database: Database) -> set[int]:
 
 def _next(connection: Connection, after: int, before: datetime) -> Sequence[Any]:
     """Return the next runs that ended long ago; `free` are those that nothing names."""
-    run, file = tables.run, tables.file
+    run, file, profile = tables.run, tables.file, tables.profile
     named = or_(
         exists().where(tables.event.c.run_id == run.c.id),
         exists().where(file.c.claimed_by == run.c.id),
         exists().where(tables.intent.c.run_id == run.c.id),
+        # Before a copy is removed, each of these is asked whether it may have planned by other rules.
+        exists().where(profile.c.name == run.c.profile, run.c.started_at > profile.c.completed_at),
     )
     query = (
         select(run.c.id, run.c.profile, run.c.downloaded, run.c.bytes, (~named).label("free"))

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from jwstwatch.errors import BusyError, StateError, StorageError
 from jwstwatch.files import durable_replace, translate_storage_errors
-from jwstwatch.store import migrate, tallies
+from jwstwatch.store import migrate, tallies, triggers
 from jwstwatch.store.backups import check_sound, give_away, unfinished
 from jwstwatch.store.engine import (
     WRITE_LOCK,
@@ -73,6 +73,7 @@ def sweep(path: Path) -> None:
 def _recount(database: Database, report: Report) -> None:
     report("counting", None)
     with database.write() as connection:
+        triggers.put_back(connection)
         tallies.recount(connection)
 
 

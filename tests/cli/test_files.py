@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jwstwatch.cli.main import main
-from jwstwatch.errors import StateError
+from jwstwatch.errors import StateError, StorageError
 from jwstwatch.store import filelists
 from jwstwatch.store.filelists import FileReport
 from jwstwatch.store.reports import Reports
@@ -103,3 +103,16 @@ def test_what_may_be_pruned_is_told_as_it_is_found(
     table = answer(configuration, "prune", "--unselected")[1].splitlines()
     assert table[0].split() == ["size", "why", "file"]
     assert table[3].startswith("2 files, 2 kB: nothing was removed.")
+
+
+def test_an_output_that_is_full_in_the_middle_is_told_in_a_sentence(
+    configuration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What such a stream cannot write it forgets, as a large piece of a long answer is forgotten.
+    with (
+        io.TextIOWrapper(open("/dev/full", "wb", buffering=0), write_through=True) as full,
+        contextlib.redirect_stdout(full),
+    ):
+        code = main(["files", "--json", "--config", str(configuration)])
+    assert code == StorageError.exit_code
+    assert "standard output cannot be written: No space left on device" in capsys.readouterr().err

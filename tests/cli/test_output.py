@@ -153,6 +153,16 @@ def test_a_long_table_is_told_before_its_last_row_is_there(monkeypatch: pytest.M
     assert told[8] == "withheld     8 kB  aaaaaaaa\N{REPLACEMENT CHARACTER}"
 
 
+def test_what_comes_late_and_is_wider_than_its_column_is_cut_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "_AT_ONCE", 2)
+    rows = [["1 kB", "stale", "a"], ["2 kB", "gone", "b"], ["3 kB", "of no profile", "c"]]
+    for out, last in ((io.StringIO(), "3 kB  of no profile  c"), (Terminal(), "3 kB  of n…  c")):
+        with contextlib.redirect_stdout(out):
+            assert list(output.lines_of_table(["size", "why", "file"], rows, widest=["", "", ""]))[-1] == last
+
+
 def test_a_short_table_is_the_same_in_lines() -> None:
     assert list(output.lines_of_table(HEAD, iter(ROWS))) == output.table(HEAD, ROWS, look=Look()).split("\n")
 

@@ -87,6 +87,23 @@ def test_the_first_file_is_told_before_the_second_lot_is_read_and_nothing_stays_
     assert sum("FROM file" in statement for statement in statements) <= MANY // 2 + 2
 
 
+@pytest.mark.parametrize("few", [0, MANY])
+def test_what_is_told_late_is_still_what_is_asked_for(
+    stocked: Desk, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(filelists, "LOT", 2)
+    monkeypatch.setattr(filelists, "FEW", few)
+    file = tables.file
+    files = stocked.store.reports.files(FileQuery(states=(FileState.PRESENT,), superseded=False))
+    first = next(files)
+    with stocked.store.database.write() as connection:
+        connection.execute(update(file).where(file.c.id != first.file_id).values(state="wanted"))
+    rest = list(files)
+    assert {each.state for each in rest} <= {FileState.PRESENT}
+    # The lot that was read already is as it was.
+    assert len(rest) <= 1
+
+
 def plans(desk: Desk, asked: FileQuery) -> list[list[str]]:
     """Return how SQLite carries out each statement about files."""
     found: list[list[str]] = []

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -571,3 +572,25 @@ def test_the_copy_of_a_state_whose_disk_is_full_is_no_half_copy(
     assert path is not None
     assert not list(path.parent.glob("*.bak"))
     assert not list(path.parent.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("backend", [POSTGRES])
+def test_what_a_run_of_the_former_version_does_while_the_schema_changes_is_counted(
+    empty_url: str, open_at: Open
+) -> None:
+    database = open_at(empty_url)
+    command.upgrade(alembic_on(database), "0005")
+    with database.write() as connection:
+        for name in ("root", "profile", "run", "product", "file", "want"):
+            connection.execute(tables.metadata.tables[name].insert().values(FIRST[name]))
+    with ThreadPoolExecutor() as pool:
+        with open_at(empty_url).write() as connection:
+            connection.execute(tables.want.update().values(profile="other"))
+            upgrading = pool.submit(migrate.apply, database)
+            with open_at(empty_url).engine.connect() as look:
+                while not look.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar():
+                    assert not upgrading.done()
+        upgrading.result()
+    with database.read() as connection:
+        assert [each.profile for each in tallies.tallies(connection)] == ["other"]
+        assert list(tallies.discrepancies(connection)) == []

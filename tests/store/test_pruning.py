@@ -164,6 +164,20 @@ def test_what_a_run_took_up_since_it_was_looked_at_is_not_removed(desk: Desk) ->
     assert disk.asked == [[names[1]]]
 
 
+def test_what_was_moved_or_replaced_since_it_was_looked_at_is_not_removed(desk: Desk) -> None:
+    moved, replaced, stale = names = file_names(3)
+    ids = desk.fetch(*names)
+    unselect(desk, *names)
+    found = desk.store.pruning.candidates([PROFILE])
+    desk.set_file([ids[moved]], path=f"01345/obsnum01/{moved}")
+    desk.set_file([ids[replaced]], sha256=digest("newer"))
+    desk.set_file([ids[stale]], state=FileState.STALE.value)
+    # Where they stood nothing is left: by the disk alone they would pass for removed.
+    gone = desk.store.pruning.prune(found, [PROFILE], remove=Disk(), now=NOW)
+    assert [entry.file.name for entry in gone] == [stale]
+    assert candidates(desk, PROFILE) == {moved: NOT_SELECTED, replaced: NOT_SELECTED}
+
+
 def test_many_files_go_in_groups_and_a_kill_leaves_what_the_next_call_forgets(desk: Desk) -> None:
     names = file_names(2 * GROUP + 5)
     desk.fetch(*names)

@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from jwstwatch.core.model import FileState
 from jwstwatch.core.planning import Action, DiskKind, OnDisk
 from jwstwatch.errors import UsageError
-from jwstwatch.store import tables
+from jwstwatch.store import roots, tables
 from jwstwatch.store.plans import Adopted
 from jwstwatch.store.roots import LOT, Loss
 from jwstwatch.store.store import Store
@@ -175,6 +176,26 @@ def test_what_is_missing_in_an_accepted_folder_is_wanted_again(desk: Desk) -> No
     assert desk.kinds(names[0])[-1] == "lost"
     assert desk.store.roots.record_losses(None, losses(desk, *gone), now=NOW + DAY) == 0
     assert len(desk.next_run().claim()) == 3
+
+
+def test_many_losses_are_recorded_some_at_a_time_so_that_others_can_write_in_between(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = file_names(5)
+    desk.fetch(*names)
+    monkeypatch.setattr(roots, "_AT_ONCE", 2)
+    ended: list[object] = []
+
+    def note(connection: object) -> None:
+        ended.append(connection)
+
+    event.listen(desk.store.database.engine, "commit", note)
+    try:
+        assert desk.store.roots.record_losses(None, losses(desk, *names), now=NOW + DAY) == 5
+    finally:
+        event.remove(desk.store.database.engine, "commit", note)
+    assert len(ended) == 3
+    assert set(desk.states().values()) == {FileState.WANTED}
 
 
 def test_a_lost_file_that_stands_there_again_is_adopted_rather_than_fetched(desk: Desk) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select, update
 
+from jwstwatch.core.asking import ProfileMemory
 from jwstwatch.core.model import Outcome, Trigger
 from jwstwatch.errors import ArchiveError
 from jwstwatch.store import newsfeed, tables, upkeep
@@ -75,6 +76,16 @@ def test_the_run_with_which_the_next_one_is_compared_stays(store: Store) -> None
     stopped = [idle_run(store, PROFILE, NOW + number * DAY, Outcome.CANCELLED) for number in range(1, 6)]
     clear_up(store, now=NOW + 2 * YEARS)
     assert known(store) == {failed, *stopped[-2:]}
+
+
+def test_the_runs_since_the_last_whole_listing_stay_before_a_removal_they_are_asked_for(store: Store) -> None:
+    before = [idle_run(store, PROFILE, NOW + number * DAY) for number in range(3)]
+    memory = ProfileMemory(query_digest="d", floor=None, rechecked_at=None, completed_at=NOW + 2 * DAY)
+    store.runs.remember(PROFILE, memory, now=NOW)
+    amid_its_listing = idle_run(store, PROFILE, NOW + 3 * DAY, Outcome.FAILED)
+    unanswered = [idle_run(store, PROFILE, NOW + number * DAY, Outcome.FAILED) for number in range(4, 8)]
+    assert clear_up(store, now=NOW + 2 * YEARS).runs == len(before)
+    assert known(store) == {amid_its_listing, *unanswered}
 
 
 def test_a_run_that_the_history_names_stays_and_feeds_and_files_tell_what_they_told(desk: Desk) -> None:

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from jwstwatch.core.model import Trigger
 from jwstwatch.errors import BusyError, ExitCode, StateError, StorageError
 from jwstwatch.files import temporary_name
 from jwstwatch.store import sizes, tables, tallies, vacuuming
+from jwstwatch.store.checking import check
 from jwstwatch.store.engine import Database, open_database
 from jwstwatch.store.locks import exclusive
 from jwstwatch.store.restoring import settle
+from jwstwatch.store.schema import NEWEST
 from jwstwatch.store.store import Store, open_store
 from jwstwatch.store.vacuuming import sweep, vacuum
 from tests.store.conftest import SQLITE
@@ -135,6 +137,22 @@ def test_it_counts_anew_what_is_counted_as_it_changes(state: Database) -> None:
         assert list(tallies.discrepancies(connection)) == []
 
 
+def test_it_puts_back_what_keeps_the_counts_where_a_table_lost_it(state: Database) -> None:
+    forget = update(tables.file).values(size=None, state="wanted", sha256=None)
+    with state.write() as connection:
+        connection.execute(text("DROP TRIGGER tally_file_updated" + ("" if state.is_sqlite else " ON file")))
+        first = select(func.min(tables.file.c.id)).scalar_subquery()
+        connection.execute(forget.where(tables.file.c.id == first))
+    told = [problem.text for problem in check(state)]
+    assert told[0] == "of what keeps the counts is missing or off: tally_file_updated"
+    assert len(told) > 1
+    vacuum(state, now=NOW, report=silently)
+    assert check(state) == []
+    with state.write() as connection:
+        connection.execute(forget)
+        assert list(tallies.discrepancies(connection)) == []
+
+
 def test_while_a_daemon_or_a_run_works_with_the_state_it_is_refused(state: Database) -> None:
     other = open_database(state.engine.url.render_as_string(hide_password=False))
     with contextlib.closing(other):
@@ -166,10 +184,15 @@ def test_nobody_opens_the_state_meanwhile(state: Database, path: Path) -> None:
 
 
 def test_a_schema_of_another_day_is_left_as_it_is(state: Database) -> None:
+    said = "UPDATE alembic_version SET version_num = '{}'"
     with state.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
-    with pytest.raises(StateError, match="older jwstwatch"):
-        vacuum(state, now=NOW, report=silently)
+        connection.execute(text(said.format("0005")))
+    try:
+        with pytest.raises(StateError, match="older jwstwatch"):
+            vacuum(state, now=NOW, report=silently)
+    finally:  # others get the same server's state
+        with state.write() as connection:
+            connection.execute(text(said.format(NEWEST)))
 
 
 @only_sqlite
