@@ -32,6 +32,8 @@ _FIELDS = {"Mast.Caom.Filtered": OBSERVATION_FIELDS, "Mast.Caom.Products": PRODU
 SETTLED = timedelta(days=30)
 """The newest visit lies so far back: nobody waits for anything more of it."""
 SPAN = timedelta(days=1000)
+_KEPT = 1000
+"""Observations whose rows are kept once they were made: the archive's own time is not what is measured."""
 
 
 def make_sky(visits: int, *, today: datetime | None = None) -> Sky:
@@ -51,6 +53,7 @@ class Archive(ThreadingHTTPServer):
         self.latency = latency
         self.added: Sky | None = None
         """The same sky with one visit more, of which only that is used."""
+        self._made: dict[int, list[str]] = {}
         self.counts: Counter[str] = Counter()
         self.lock = threading.Lock()
 
@@ -69,7 +72,9 @@ class Archive(ThreadingHTTPServer):
 
     def products(self, obsid: int) -> list[str]:
         """Return the rows of one observation's products."""
-        rows = self.sky.products(obsid)
+        rows = self._made.get(obsid) or self.sky.products(obsid)
+        if rows and len(self._made) < _KEPT:
+            self._made[obsid] = rows
         return rows if rows or self.added is None else self.added.products(obsid)
 
 

@@ -51,23 +51,42 @@ def main() -> None:
     parser.add_argument("--later", type=float, default=0.0, help="hours by which the clock is ahead")
     parser.add_argument("--again", action="store_true", help="do it once before, as a daemon has")
     parser.add_argument("--visit", action="store_true", help="a visit ends between the two")
+    parser.add_argument("--between", type=float, default=0.0, help="hours that pass between the two")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the profile")
     options = parser.parse_args()
     parameters = dict(text.split("=", 1) for text in options.set)
     world = World(options.folder, options.visits, datetime.now(UTC))
+    clock = Clock(timedelta(hours=options.later))
     before = None
     if options.again:
-        before = Client(options.server).add_visit if options.visit else _nothing
+        visit = Client(options.server).add_visit if options.visit else _nothing
+        before = functools.partial(_wait, clock, timedelta(hours=options.between), visit)
     if "disk_check" in parameters:
         _trust_young_folders()
     doing = Doing(
         world=world,
         server=options.server,
-        later=timedelta(hours=options.later),
+        clock=clock,
         parameters=parameters,
         before=before,
     )
     json.dump(asdict(ACTIONS[options.action](doing)), sys.stdout)
+
+
+@dataclass
+class Clock:
+    """A clock that is `ahead` of the machine's."""
+
+    ahead: timedelta = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return what it shows, in UTC."""
+        return datetime.now(UTC) + self.ahead
+
+
+def _wait(clock: Clock, time: timedelta, happens: Callable[[], None]) -> None:
+    clock.ahead += time
+    happens()
 
 
 def _nothing() -> None:
@@ -87,7 +106,7 @@ class Doing:
 
     world: World
     server: str
-    later: timedelta
+    clock: Clock
     parameters: dict[str, Any]
     before: Callable[[], None] | None = None
 
@@ -112,7 +131,7 @@ class Doing:
                     mast=settings.mast,
                     profiles=settings.profiles,
                     stop=stop,
-                    now=lambda: datetime.now(UTC) + self.later,
+                    now=self.clock.now,
                 ),
             )
 
