@@ -269,6 +269,7 @@ def settle_open_intents(context: Context, subject: Subject) -> None:
                 placing.sync_folders([target.parent])
                 placing.remove_parts(target.parent, target.name)
                 placed = [(intent, target.stat().st_mtime_ns)]
+                replacing.make_room([intent.file_id])
                 context.store.transfers.record_placed(
                     subject.run.id, placed, now=context.now(), how="settled", kept=replacing.kept
                 )

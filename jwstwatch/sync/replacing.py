@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from jwstwatch.config.settings import Profile
 from jwstwatch.errors import StorageError, UnsafePathError
@@ -30,12 +30,14 @@ class Replacing:
         self._store = context.store
         self._old = {key: old for key, old in there.items() if old.revision < self._new[key].revision}
         profiles = {**context.profiles, subject.profile.name: subject.profile}
-        unsure = [key for key, old in self._old.items() if _is_unsure(old, profiles)]
+        unsure = {key for key, old in self._old.items() if _is_unsure(old, profiles)}
         # A profile that another configuration has wishes as many as there are.
         so_far = context.store.histories.kept(unsure) if unsure else {}
         self._wished = {
             key: max(_wished(old, profiles), len(so_far.get(key, ()))) for key, old in self._old.items()
         }
+        self._sure = self._old.keys() - unsure
+        self._thinned: set[int] = set()
         self.kept: dict[int, str] = {}
 
     def keep(self, file_ids: Iterable[int]) -> dict[int, str]:
@@ -69,9 +71,20 @@ class Replacing:
         if place is not None:
             self.kept[key] = place
 
-    def thin(self, file_ids: Collection[int]) -> None:
+    def make_room(self, file_ids: Iterable[int]) -> None:
+        """Remove what will be too much once these copies are recorded as kept, of files that stand in place.
+
+        Before the record: whoever dies in between finds the intents again, and removes the rest then. Where
+        as many are wished as there are, a death would make them fewer each time: those wait for `thin`.
+        """
+        replaced = [key for key in file_ids if key in self.kept and key in self._sure and self._wished[key]]
+        thin(self._store, {key: self._wished[key] - 1 for key in replaced})
+        self._thinned.update(replaced)
+
+    def thin(self, file_ids: Iterable[int]) -> None:
         """Remove what is kept of replaced files beyond what is wished now."""
-        thin(self._store, {key: self._wished[key] for key in file_ids if key in self._old})
+        rest = [key for key in file_ids if key in self._old and key not in self._thinned]
+        thin(self._store, {key: self._wished[key] for key in rest})
 
 
 def thin(store: Store, wished: Mapping[int, int]) -> None:
@@ -79,6 +92,8 @@ def thin(store: Store, wished: Mapping[int, int]) -> None:
 
     What cannot be removed now is tried again at the file's next replacement.
     """
+    if not wished:
+        return
     surplus = [copy for key, copies in store.histories.kept(wished).items() for copy in copies[wished[key] :]]
     store.histories.forget_kept([copy for copy in surplus if _remove(copy)])
 

@@ -60,6 +60,7 @@ def settle(
     replacing = Replacing(context, subject, [intent for _, _, intent in mine])
     placed, refused = _place_all(mine, replacing)
     rows = [(entry.intent, entry.modified_ns) for entry in placed]
+    replacing.make_room([entry.claim.file_id for entry in placed])
     store.transfers.record_placed(run.id, rows, now=context.now(), written=reserved, kept=replacing.kept)
     replacing.thin([entry.claim.file_id for entry in placed])
     store.transfers.forget_intents([claim.file_id for claim, _ in refused])
