@@ -205,6 +205,7 @@ def test_a_picture_that_is_not_there_says_its_name_and_the_others_still_open(vie
     assert not viewing.seen.is_visible()
     viewing.press("ArrowLeft")
     viewing.expect_picture(f"{KEYS[2]}_rate.jpg")
+    expect(viewing.dialog.get_by_role("button", name="Blink")).to_have_attribute("aria-pressed", "false")
     expect(viewing.dialog.get_by_role("alert")).to_have_text("")
     assert [
         words for words in viewing.complaints if "FILE_NOT_FOUND" not in words and "missing" not in words
@@ -285,6 +286,30 @@ def test_blinking_shows_both_in_turn_and_says_which(browser, address):
         assert not viewing.seen.is_visible()
         assert viewing.shown == f"{KEYS[0]}_rate.jpg"
         assert viewing.complaints == []
+
+
+HELD = """() => {
+    const { decode } = HTMLImageElement.prototype;
+    const waiting = [];
+    HTMLImageElement.prototype.decode = function () {
+        return new Promise((go) => waiting.push(go)).then(() => decode.call(this));
+    };
+    window.letGo = () => {
+        HTMLImageElement.prototype.decode = decode;
+        for (const go of waiting) go();
+    };
+}"""
+
+
+def test_what_is_asked_for_while_the_picture_is_still_coming_follows_it(viewing):
+    viewing.page.evaluate(HELD)
+    viewing.thumbnail(KEYS[0], "rate").click()
+    viewing.press("b")
+    assert viewing.page.locator(".viewer-layer img").count() == 0
+    viewing.page.evaluate("letGo()")
+    viewing.expect_picture(f"{KEYS[0]}_rate.jpg")
+    expect(viewing.page.locator(".viewer-other img")).to_be_attached()
+    expect(viewing.dialog.get_by_role("status")).to_contain_text("Blinking:")
 
 
 def test_a_reprocessed_picture_is_compared_with_its_predecessor_first(viewing):

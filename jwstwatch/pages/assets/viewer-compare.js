@@ -23,7 +23,7 @@
     let share = 50;
     let timer = null;
     let turn = 0;
-    let ready = false;
+    let standing = "none"; // of the picture itself: "none", "coming" or "there"
 
     const chosen = () => choices.find((choice) => choice.value === tools.against.value);
 
@@ -103,13 +103,14 @@
     // Neither picture is hidden before both are decoded: what blinks is never a picture that still loads.
     async function begin(next, { hand = calm.matches, other = false } = {}) {
       const choice = chosen();
-      if (!choice || !ready) return end();
+      if (!choice || standing === "none") return end();
       clear();
       const mine = turn;
       mode = next;
       byHand = hand;
       wanted = choice.value;
       showMode();
+      if (standing === "coming") return; // `resume` goes on from here
       try {
         const image = await parts.images.load(choice.src);
         if (mine === turn) show(choice, image, other);
@@ -129,13 +130,17 @@
     }
 
     function hold() {
-      ready = false;
+      standing = "coming";
       clear();
     }
 
     function resume() {
-      ready = true;
+      standing = "there";
       goOn();
+    }
+
+    function miss() {
+      standing = "none";
     }
 
     function choose() {
@@ -185,7 +190,7 @@
     stage.line.addEventListener("pointermove", dragLine);
     change(0);
     showMode();
-    return { offer, hold, resume, end, toggle, swap, change };
+    return { offer, hold, resume, miss, end, toggle, swap, change };
   }
 
   parts.makeCompare = makeCompare;

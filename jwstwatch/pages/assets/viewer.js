@@ -111,6 +111,7 @@
         compare.resume();
       } catch {
         if (mine !== turn) return;
+        compare.miss();
         stage.main.replaceChildren();
         paint({ pictureWidth: 0 });
         complain(item.src);
