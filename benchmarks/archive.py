@@ -8,6 +8,7 @@ was asked is at `/benchmark/counts`; a POST to `/benchmark/visit` adds one visit
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class Archive(ThreadingHTTPServer):
         self.latency = latency
         self.added: Sky | None = None
         """The same sky with one visit more, of which only that is used."""
-        self._made: dict[int, list[str]] = {}
+        self._products = functools.lru_cache(maxsize=_KEPT)(sky.products)
         self.counts: Counter[str] = Counter()
         self.lock = threading.Lock()
 
@@ -72,9 +73,7 @@ class Archive(ThreadingHTTPServer):
 
     def products(self, obsid: int) -> list[str]:
         """Return the rows of one observation's products."""
-        rows = self._made.get(obsid) or self.sky.products(obsid)
-        if rows and len(self._made) < _KEPT:
-            self._made[obsid] = rows
+        rows = self._products(obsid)
         return rows if rows or self.added is None else self.added.products(obsid)
 
 

@@ -60,7 +60,7 @@ def main() -> None:
     before = None
     if options.again:
         visit = Client(options.server).add_visit if options.visit else _nothing
-        before = functools.partial(_wait, clock, timedelta(hours=options.between), visit)
+        before = functools.partial(_pass, clock, timedelta(hours=options.between), visit)
     if "disk_check" in parameters:
         _trust_young_folders()
     doing = Doing(
@@ -84,8 +84,9 @@ class Clock:
         return datetime.now(UTC) + self.ahead
 
 
-def _wait(clock: Clock, time: timedelta, happens: Callable[[], None]) -> None:
-    clock.ahead += time
+def _pass(clock: Clock, span: timedelta, happens: Callable[[], None]) -> None:
+    """Let so much time go by, at the end of which something happens."""
+    clock.ahead += span
     happens()
 
 

@@ -30,14 +30,12 @@ class Replacing:
         self._store = context.store
         self._old = {key: old for key, old in there.items() if old.revision < self._new[key].revision}
         profiles = {**context.profiles, subject.profile.name: subject.profile}
-        unsure = {key for key, old in self._old.items() if _is_unsure(old, profiles)}
+        self._unsure = {key for key, old in self._old.items() if _is_unsure(old, profiles)}
         # A profile that another configuration has wishes as many as there are.
-        so_far = context.store.histories.kept(unsure) if unsure else {}
+        so_far = context.store.histories.kept(self._unsure) if self._unsure else {}
         self._wished = {
             key: max(_wished(old, profiles), len(so_far.get(key, ()))) for key, old in self._old.items()
         }
-        self._sure = self._old.keys() - unsure
-        self._thinned: set[int] = set()
         self.kept: dict[int, str] = {}
 
     def keep(self, file_ids: Iterable[int]) -> dict[int, str]:
@@ -77,14 +75,15 @@ class Replacing:
         Before the record: whoever dies in between finds the intents again, and removes the rest then. Where
         as many are wished as there are, a death would make them fewer each time: those wait for `thin`.
         """
-        replaced = [key for key in file_ids if key in self.kept and key in self._sure and self._wished[key]]
-        thin(self._store, {key: self._wished[key] - 1 for key in replaced})
-        self._thinned.update(replaced)
+        thin(self._store, {key: self._wished[key] - 1 for key in file_ids if self._makes_room(key)})
 
     def thin(self, file_ids: Iterable[int]) -> None:
-        """Remove what is kept of replaced files beyond what is wished now."""
-        rest = [key for key in file_ids if key in self._old and key not in self._thinned]
+        """Remove what is kept of replaced files beyond what is wished now, and has not made room already."""
+        rest = [key for key in file_ids if key in self._old and not self._makes_room(key)]
         thin(self._store, {key: self._wished[key] for key in rest})
+
+    def _makes_room(self, key: int) -> bool:
+        return key in self.kept and key not in self._unsure and self._wished[key] > 0
 
 
 def thin(store: Store, wished: Mapping[int, int]) -> None:

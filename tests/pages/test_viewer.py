@@ -301,15 +301,16 @@ HELD = """() => {
 }"""
 
 
-def test_what_is_asked_for_while_the_picture_is_still_coming_follows_it(viewing):
+@pytest.mark.parametrize(("key", "said"), [("b", "Blinking: revision 2 and"), ("Space", "predecessor")])
+def test_what_is_asked_for_while_the_picture_is_still_coming_follows_it(viewing, key, said):
     viewing.page.evaluate(HELD)
     viewing.thumbnail(KEYS[0], "rate").click()
-    viewing.press("b")
+    viewing.press(key)
     assert viewing.page.locator(".viewer-layer img").count() == 0
     viewing.page.evaluate("letGo()")
     viewing.expect_picture(f"{KEYS[0]}_rate.jpg")
     expect(viewing.page.locator(".viewer-other img")).to_be_attached()
-    expect(viewing.dialog.get_by_role("status")).to_contain_text("Blinking:")
+    expect(viewing.dialog.get_by_role("status")).to_contain_text(said)
 
 
 def test_a_reprocessed_picture_is_compared_with_its_predecessor_first(viewing):

@@ -167,6 +167,25 @@ def test_what_a_profile_of_another_configuration_wished_to_keep_is_not_removed(s
     assert_current(synced)
 
 
+def test_what_another_configuration_wished_to_keep_outlives_a_death(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise Death
+
+    keeping(synced, 0, archive=1)
+    synced.run("archive")
+    reprocess(synced)
+    synced.run()
+    keeping(synced, 0)
+    second = reprocess(synced)
+    monkeypatch.setattr(Transfers, "record_placed", die)
+    die_in_run(synced, monkeypatch)
+    synced.run()
+    assert kept(synced) == {"r2": second}, "as many as there were"
+    assert_current(synced)
+
+
 def test_a_folder_of_kept_copies_that_may_not_be_written_holds_up_nothing_else(
     synced: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

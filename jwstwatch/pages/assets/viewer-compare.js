@@ -24,6 +24,7 @@
     let timer = null;
     let turn = 0;
     let standing = "none"; // of the picture itself: "none", "coming" or "there"
+    let otherFirst = false; // what was asked for while it was coming
 
     const chosen = () => choices.find((choice) => choice.value === tools.against.value);
 
@@ -110,7 +111,10 @@
       byHand = hand;
       wanted = choice.value;
       showMode();
-      if (standing === "coming") return; // `resume` goes on from here
+      if (standing === "coming") {
+        otherFirst = other;
+        return; // `resume` goes on from here
+      }
       try {
         const image = await parts.images.load(choice.src);
         if (mine === turn) show(choice, image, other);
@@ -131,12 +135,13 @@
 
     function hold() {
       standing = "coming";
+      otherFirst = false;
       clear();
     }
 
     function resume() {
       standing = "there";
-      goOn();
+      goOn({ other: otherFirst });
     }
 
     function miss() {
@@ -148,8 +153,8 @@
       goOn();
     }
 
-    function goOn() {
-      if (mode !== "off") begin(mode, { hand: byHand });
+    function goOn(more = {}) {
+      if (mode !== "off") begin(mode, { hand: byHand, ...more });
     }
 
     const toggle = (next) => (mode === next ? end() : begin(next));
